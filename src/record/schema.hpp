@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The schema: every key of every kind of record, declared once. Parser, printer, masking, -o
+// update, JSON, the manual page and shell completion all walk these tables; nothing else knows a
+// key's spelling.
+//
+// A key's default is the member initialiser in the record's struct (node.hpp, iface.hpp,
+// discovery.hpp, ...); `default_text` reads it from there. Its type follows from the member's type:
+//
+//   std::string Text | base::Secret Secret | std::int32_t Int | std::uintN_t UintN |
+//   bool YesNo | enum Word | ChapAlgorithms WordList
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "record/daemon.hpp"
+#include "record/discovery.hpp"
+#include "record/flashnode.hpp"
+#include "record/host_chap.hpp"
+#include "record/iface.hpp"
+#include "record/node.hpp"
+
+namespace iscsi::record {
+
+enum class Type : std::uint8_t {
+    Text,
+    Secret,
+    Int,
+    Uint8,
+    Uint16,
+    Uint32,
+    YesNo,
+    Word,      // one of KeyInfo::words
+    WordList,  // several of them, separated by commas
+};
+
+enum class Visibility : std::uint8_t {
+    Shown,
+    Masked,  // in clear in files, as ******** on a terminal unless asked for
+    Hidden,  // understood, but never printed (lengths of passwords)
+};
+
+// Which records have the key: the v4-only and v6-only keys of an iface are alternatives.
+enum class Family : std::uint8_t { Any, Ipv4, Ipv6 };
+
+// -o update may set the key, or it identifies the record, or (iface keys inside a node record) it
+// is set through the iface record.
+enum class Settable : std::uint8_t { Yes, Identity, ThroughIface };
+
+// Numbers outside are understood but make no sense; nothing enforces them but `out_of_range`.
+struct Range {
+    std::int64_t min;
+    std::int64_t max;
+};
+
+// Longest values, as in open-iscsi: a longer one is cut when it is read.
+inline constexpr std::size_t kNameBytesMax = 127;
+inline constexpr std::size_t kValueBytesMax = 255;
+inline constexpr std::size_t kLineBytesMax = 2047;
+
+// open-iscsi's version with the first appearance of the oldest keys.
+inline constexpr std::string_view kSinceBeginning = "2.1.8";
+
+struct KeyInfo {
+    std::string_view name;
+    std::string_view doc;  // one line, for the manual
+    Type type = Type::Text;
+    std::span<const std::string_view> words = {};
+    std::optional<Range> range = {};
+    Visibility visibility = Visibility::Shown;
+    Settable settable = Settable::Yes;
+    Family family = Family::Any;
+    // Keys younger than 2.1.8 are printed only when they differ from their default, so that an
+    // older version can still read a record that does not use them.
+    std::string_view since = kSinceBeginning;
+};
+
+enum class SetOutcome : std::uint8_t { Set, UnknownWord };
+
+// One key of records of type `Record`. `text` gives the value as a file has it (secrets in clear;
+// empty: not written). `set` takes what a file or a user wrote.
+template <class Record>
+struct Key {
+    KeyInfo info;
+    std::string (*text)(const Record& record) = nullptr;
+    SetOutcome (*set)(Record& record, std::string_view value) = nullptr;
+    nlohmann::ordered_json (*json)(const Record& record) = nullptr;
+};
+
+// All keys of one kind of record. Both orders hold the same keys.
+template <class Record>
+class Schema {
+public:
+    explicit Schema(std::vector<Key<Record>> show_order, std::vector<Key<Record>> file_order);
+    std::span<const Key<Record>> show_order() const { return show_order_; }
+    std::span<const Key<Record>> file_order() const { return file_order_; }
+    // nullptr for an unknown name.
+    const Key<Record>* find(std::string_view name) const;
+
+private:
+    std::vector<Key<Record>> show_order_;
+    std::vector<Key<Record>> file_order_;
+    std::vector<const Key<Record>*> by_name_;  // sorted, into show_order_
+};
+
+// The one table of each kind; built at first use. Exists for Node, Iface, SendTargets, Isns,
+// HostChap, Flashnode and Daemon.
+template <class Record>
+const Schema<Record>& schema();
+
+// The default as a file would have it; what the manual prints.
+template <class Record>
+std::string default_text(const Key<Record>& key) {
+    return key.text(Record{});
+}
+
+// Whether a printed record of this kind has the key at all: not hidden, of the record's address
+// family, and not a young key at its default.
+template <class Record>
+bool is_printed(const Key<Record>& key, const Record& record);
+
+// The known name nearest to a misspelt one (at most two edits off), or empty.
+template <class Record>
+std::string_view nearest_name(std::string_view name);
+
+}  // namespace iscsi::record

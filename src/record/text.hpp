@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Records as text: files, iscsid.conf, and what `-o show` prints.
+//
+//   # BEGIN RECORD 2.1.8
+//   key = value
+//   # END RECORD
+//
+// The functions exist for Node, Iface, SendTargets, Isns, HostChap and Flashnode.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "record/schema.hpp"
+
+namespace iscsi::record {
+
+// Something wrong in a text that did not stop the reading, worded as open-iscsi words it.
+struct Warning {
+    std::size_t line;  // from 1
+    std::string text;
+    bool operator==(const Warning&) const = default;
+};
+
+struct ParseOptions {
+    std::string_view file_name = {};  // only for the warnings
+    // Record files keep keys that we do not know; iscsid.conf has keys for others, which are no
+    // concern of a record made from it.
+    bool keep_unknown = true;
+};
+
+// Applies the text to `record`, key by key; the last of repeated keys wins. Never fails: a line
+// that cannot be understood is left out, keeps what the record had, and gives a warning. Rules:
+// blank lines and lines that start with '#' are skipped; a name, white space, '=', then the value
+// up to the end of the line; lines over kLineBytesMax are left out.
+template <class Record>
+std::vector<Warning> parse_into(Record& record, std::string_view text,
+                                const ParseOptions& options = {});
+
+// The text of a record's file: secrets in clear, empty values left out.
+template <class Record>
+std::string print_file(const Record& record);
+
+// The text that -o show prints: empty values as <empty>, secrets as ******** unless `reveal`.
+template <class Record>
+std::string print_shown(const Record& record, bool reveal_secrets);
+
+// One iscsi_ifacename-style value as flat lists print it: "<empty>" for nothing.
+std::string_view or_empty(std::string_view value);
+
+}  // namespace iscsi::record
