@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "os/files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+
+namespace iscsi::os {
+
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+
+std::unexpected<Errno> last_error() { return std::unexpected(Errno{errno}); }
+
+Expected<void> done(int result) {
+    if (result != 0) return last_error();
+    return {};
+}
+
+FileKind kind_of_mode(mode_t mode) {
+    if (S_ISREG(mode)) return FileKind::Regular;
+    if (S_ISDIR(mode)) return FileKind::Directory;
+    if (S_ISLNK(mode)) return FileKind::Link;
+    return FileKind::Other;
+}
+
+Expected<FileInfo> info_from(const struct stat& status) {
+    return FileInfo{kind_of_mode(status.st_mode), status.st_mode & 07777, status.st_uid};
+}
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+class SystemFiles final : public Files {
+public:
+    Expected<std::string> read(const std::string& path, std::size_t max_bytes) override {
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (!file) return last_error();
+        std::string text;
+        std::array<char, 16384> chunk{};
+        while (true) {
+            const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) return last_error();
+            if (count == 0) return text;
+            text.append(chunk.data(), static_cast<std::size_t>(count));
+            if (text.size() > max_bytes) return std::unexpected(Errno{EFBIG});
+        }
+    }
+
+    Expected<std::vector<DirectoryEntry>> list(const std::string& path) override {
+        const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+        if (!directory) return last_error();
+        std::vector<DirectoryEntry> entries;
+        while (true) {
+            errno = 0;
+            const dirent* const entry = ::readdir(directory.get());
+            if (entry == nullptr && errno != 0) return last_error();
+            if (entry == nullptr) break;
+            const std::string_view name = entry->d_name;
+            if (name == "." || name == "..") continue;
+            entries.push_back({std::string(name), kind_of_entry(path, *entry)});
+        }
+        std::ranges::sort(entries, {}, &DirectoryEntry::name);
+        return entries;
+    }
+
+    Expected<std::string> read_link(const std::string& path) override {
+        std::array<char, PATH_MAX> buffer{};
+        const ssize_t size = ::readlink(path.c_str(), buffer.data(), buffer.size());
+        if (size < 0) return last_error();
+        return std::string(buffer.data(), static_cast<std::size_t>(size));
+    }
+
+    Expected<FileInfo> info(const std::string& path) override {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) != 0) return last_error();
+        return info_from(status);
+    }
+
+    Expected<FileInfo> link_info(const std::string& path) override {
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) != 0) return last_error();
+        return info_from(status);
+    }
+
+    Expected<Fd> create(const std::string& path) override {
+        Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+        if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+        return file;
+    }
+
+    Expected<void> write(const Fd& file, std::string_view text) override {
+        while (!text.empty()) {
+            const ssize_t count = ::write(file.get(), text.data(), text.size());
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) return last_error();
+            text.remove_prefix(static_cast<std::size_t>(count));
+        }
+        return {};
+    }
+
+    Expected<void> sync(const Fd& file) override { return done(::fsync(file.get())); }
+
+    Expected<void> rename(const std::string& from, const std::string& to) override {
+        return done(::rename(from.c_str(), to.c_str()));
+    }
+
+    Expected<void> unlink(const std::string& path) override { return done(::unlink(path.c_str())); }
+
+    Expected<void> make_directory(const std::string& path) override {
+        return done(::mkdir(path.c_str(), kDirectoryMode));
+    }
+
+    Expected<void> remove_directory(const std::string& path) override {
+        return done(::rmdir(path.c_str()));
+    }
+
+    Expected<void> make_link(const std::string& target, const std::string& path) override {
+        return done(::symlink(target.c_str(), path.c_str()));
+    }
+
+    Expected<void> sync_directory(const std::string& path) override {
+        const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!directory) return last_error();
+        return done(::fsync(directory.get()));
+    }
+
+    Expected<bool> is_abandoned(const std::string& path) override {
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        if (!file) return last_error();
+        return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+    }
+
+private:
+    static FileKind kind_of_entry(const std::string& directory, const dirent& entry) {
+        switch (entry.d_type) {
+            case DT_REG:
+                return FileKind::Regular;
+            case DT_DIR:
+                return FileKind::Directory;
+            case DT_LNK:
+                return FileKind::Link;
+            case DT_UNKNOWN:
+                break;  // this file system does not tell
+            default:
+                return FileKind::Other;
+        }
+        struct stat status{};
+        const std::string path = directory + "/" + entry.d_name;
+        if (::lstat(path.c_str(), &status) != 0) return FileKind::Other;
+        return kind_of_mode(status.st_mode);
+    }
+};
+
+std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// A name no other process uses, and no other thread of this one.
+std::string scratch_path(const std::string& directory) {
+    static std::atomic<unsigned> counter{0};
+    return fmt::format("{}/{}{}.{}", directory, kScratchPrefix, ::getpid(), ++counter);
+}
+
+struct Scratch {
+    std::string path;
+    Fd file;  // its flock tells others that we live
+};
+
+Expected<Scratch> write_scratch(Files& files, const std::string& directory, std::string_view text) {
+    Scratch scratch{scratch_path(directory), {}};
+    ISCSI_TRY(scratch.file, files.create(scratch.path));
+    auto written = files.write(scratch.file, text);
+    if (written) written = files.sync(scratch.file);
+    if (!written) {
+        (void)files.unlink(scratch.path);  // the first error is the one to tell
+        return std::unexpected(written.error());
+    }
+    return scratch;
+}
+
+Expected<void> rename_scratch(Files& files, const Scratch& scratch, const std::string& path) {
+    auto renamed = files.rename(scratch.path, path);
+    if (!renamed) (void)files.unlink(scratch.path);  // the first error is the one to tell
+    return renamed;
+}
+
+}  // namespace
+
+Files& system_files() {
+    static SystemFiles files;
+    return files;
+}
+
+Expected<void> replace_file(Files& files, const Replacement& replacement) {
+    const std::string directory = parent_of(replacement.path);
+    ISCSI_TRY(auto scratch, write_scratch(files, replacement.scratch_directory, replacement.text));
+    auto renamed = rename_scratch(files, scratch, replacement.path);
+    if (!renamed && renamed.error().number == EXDEV) {
+        ISCSI_TRY(auto local, write_scratch(files, directory, replacement.text));
+        renamed = rename_scratch(files, local, replacement.path);
+    }
+    if (!renamed) return renamed;
+    return files.sync_directory(directory);
+}
+
+void remove_stale_scratch(Files& files, const std::string& directory) {
+    const auto entries = files.list(directory);
+    if (!entries) return;  // nothing to tidy, or no right to
+    for (const auto& entry : *entries) {
+        if (!entry.name.starts_with(kScratchPrefix) || entry.kind != FileKind::Regular) continue;
+        const std::string path = directory + "/" + entry.name;
+        const auto abandoned = files.is_abandoned(path);
+        if (abandoned && *abandoned) (void)files.unlink(path);  // tried again by the next writer
+    }
+}
+
+Expected<void> make_directories(Files& files, const std::string& path) {
+    const auto made = files.make_directory(path);
+    if (made) return files.sync_directory(parent_of(path));
+    if (made.error().number == EEXIST) {
+        ISCSI_TRY(const auto info, files.info(path));
+        if (info.kind == FileKind::Directory) return {};
+        return std::unexpected(Errno{ENOTDIR});
+    }
+    if (made.error().number != ENOENT || parent_of(path) == path) return made;
+    ISCSI_TRY_VOID(make_directories(files, parent_of(path)));
+    return make_directories(files, path);
+}
+
+std::unexpected<base::Error> fail_file(base::ErrorCode code, Errno error, std::string_view what) {
+    return base::fail_errno(code, error.number, what);
+}
+
+}  // namespace iscsi::os

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The file system, as the record store needs it. `Files` is a seam: production uses
+// `system_files()`, tests wrap it to fail or to die at any single step.
+//
+// Every operation reports errno's number on failure. Paths are ordinary path names; symbolic links
+// are followed where the system call of the same name follows them.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "os/fd.hpp"
+
+namespace iscsi::os {
+
+// errno as a value; never 0.
+struct Errno {
+    int number;
+};
+template <class T>
+using Expected = std::expected<T, Errno>;
+
+enum class FileKind : std::uint8_t { Regular, Directory, Link, Other };
+
+struct DirectoryEntry {
+    std::string name;
+    FileKind kind;  // of the entry itself: a link is a Link
+    bool operator==(const DirectoryEntry&) const = default;
+};
+
+struct FileInfo {
+    FileKind kind;
+    std::uint32_t mode;  // permission bits
+    std::uint32_t owner;
+};
+
+class Files {
+public:
+    virtual ~Files() = default;
+
+    // Reading. `read` gives at most `max_bytes`: EFBIG for more.
+    virtual Expected<std::string> read(const std::string& path, std::size_t max_bytes) = 0;
+    // Entries without "." and "..", sorted by name as bytes.
+    virtual Expected<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
+    virtual Expected<std::string> read_link(const std::string& path) = 0;
+    virtual Expected<FileInfo> info(const std::string& path) = 0;       // follows links
+    virtual Expected<FileInfo> link_info(const std::string& path) = 0;  // does not
+
+    // Changing. `create` makes a new file (EEXIST if there is one) with mode 0600 and an exclusive
+    // flock that lasts as long as the descriptor.
+    virtual Expected<Fd> create(const std::string& path) = 0;
+    virtual Expected<void> write(const Fd& file, std::string_view text) = 0;  // all of it
+    virtual Expected<void> sync(const Fd& file) = 0;
+    virtual Expected<void> rename(const std::string& from, const std::string& to) = 0;
+    virtual Expected<void> unlink(const std::string& path) = 0;
+    virtual Expected<void> make_directory(const std::string& path) = 0;  // mode 0700
+    virtual Expected<void> remove_directory(const std::string& path) = 0;
+    virtual Expected<void> make_link(const std::string& target, const std::string& path) = 0;
+    virtual Expected<void> sync_directory(const std::string& path) = 0;
+
+    // Whether nobody holds the flock that `create` took: its maker is gone.
+    virtual Expected<bool> is_abandoned(const std::string& path) = 0;
+};
+
+// The real one. Stateless, usable from any thread.
+Files& system_files();
+
+// Where a replacement is written before it takes its place. The store's temporary files never lie
+// in a directory that open-iscsi lists.
+struct Replacement {
+    std::string path;
+    std::string_view text;
+    // A directory on the same file system (usually); the temporary file is made here. When it turns
+    // out to be another file system, the one of `path` is used.
+    std::string scratch_directory;
+};
+
+// Replaces (or makes) a file so that a crash at any instruction leaves the old content or the new:
+// write a new file, fsync, rename over the old, fsync the directory. After an error the old content
+// is in place, unless only the last step failed. The temporary's name starts with kScratchPrefix.
+Expected<void> replace_file(Files& files, const Replacement& replacement);
+
+inline constexpr std::string_view kScratchPrefix = ".new-";
+
+// Removes temporaries that writers left when they died. Those of living writers are locked by them
+// and stay.
+void remove_stale_scratch(Files& files, const std::string& directory);
+
+// Makes a directory and the missing ones above it.
+Expected<void> make_directories(Files& files, const std::string& path);
+
+// A failed operation as an Error: "PATH: Permission denied".
+[[nodiscard]] std::unexpected<base::Error> fail_file(base::ErrorCode code, Errno error,
+                                                     std::string_view what);
+
+}  // namespace iscsi::os

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "os/files.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+namespace iscsi::os {
+namespace {
+
+class FilesTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = ::testing::TempDir() + "files-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        root_ = pattern;
+    }
+    void TearDown() override { std::filesystem::remove_all(root_); }
+
+    void put(const std::string& name, std::string_view text) {
+        std::ofstream(root_ + "/" + name) << text;
+    }
+    std::string get(const std::string& name) {
+        return system_files().read(root_ + "/" + name, 1 << 20).value_or("(unreadable)");
+    }
+
+    std::string root_;
+};
+
+TEST_F(FilesTest, ReplaceMakesAPrivateFileAndLeavesNoScratch) {
+    ASSERT_TRUE(replace_file(system_files(), {root_ + "/a", "new\n", root_}));
+
+    EXPECT_EQ(get("a"), "new\n");
+    EXPECT_EQ(system_files().info(root_ + "/a")->mode, 0600U);
+    EXPECT_EQ(system_files().list(root_)->size(), 1U);
+}
+
+TEST_F(FilesTest, ReplaceOverwrites) {
+    put("a", "a much longer old text\n");
+
+    ASSERT_TRUE(replace_file(system_files(), {root_ + "/a", "new\n", root_}));
+
+    EXPECT_EQ(get("a"), "new\n");
+}
+
+TEST_F(FilesTest, ReplaceIntoAMissingDirectoryFailsAndTidiesUp) {
+    const auto replaced = replace_file(system_files(), {root_ + "/no/a", "new\n", root_});
+
+    ASSERT_FALSE(replaced);
+    EXPECT_EQ(replaced.error().number, ENOENT);
+    EXPECT_TRUE(system_files().list(root_)->empty());
+}
+
+TEST_F(FilesTest, ReadRefusesMoreThanTheLimit) {
+    put("a", "12345");
+
+    EXPECT_EQ(system_files().read(root_ + "/a", 5).value(), "12345");
+    EXPECT_EQ(system_files().read(root_ + "/a", 4).error().number, EFBIG);
+}
+
+TEST_F(FilesTest, ListTellsKindsAndSortsByBytes) {
+    put("b", "");
+    ASSERT_TRUE(system_files().make_directory(root_ + "/a"));
+    ASSERT_TRUE(system_files().make_link("nowhere", root_ + "/C"));
+
+    const auto entries = system_files().list(root_).value();
+
+    EXPECT_EQ(entries,
+              (std::vector<DirectoryEntry>{
+                  {"C", FileKind::Link}, {"a", FileKind::Directory}, {"b", FileKind::Regular}}));
+}
+
+TEST_F(FilesTest, MakeDirectoriesMakesParentsPrivate) {
+    ASSERT_TRUE(make_directories(system_files(), root_ + "/x/y/z"));
+    ASSERT_TRUE(make_directories(system_files(), root_ + "/x/y/z"));
+
+    EXPECT_EQ(system_files().info(root_ + "/x/y")->mode, 0700U);
+}
+
+TEST_F(FilesTest, MakeDirectoriesOverAFileFails) {
+    put("x", "");
+
+    EXPECT_EQ(make_directories(system_files(), root_ + "/x").error().number, ENOTDIR);
+}
+
+TEST_F(FilesTest, StaleScratchGoesLivingScratchStays) {
+    put(".new-1.1", "left by a dead writer");
+    const auto living = system_files().create(root_ + "/.new-2.1");
+    ASSERT_TRUE(living);
+
+    remove_stale_scratch(system_files(), root_);
+
+    EXPECT_EQ(system_files().list(root_).value(),
+              (std::vector<DirectoryEntry>{{".new-2.1", FileKind::Regular}}));
+}
+
+}  // namespace
+}  // namespace iscsi::os
