@@ -19,8 +19,6 @@ constexpr std::uint8_t kFinalBit = 0x80;
 
 class Writer {
 public:
-    static constexpr bool kReading = false;
-
     template <std::size_t Width, class Number>
     void number(std::size_t at, const Number& value) {
         if constexpr (std::is_class_v<Number>) {
@@ -51,9 +49,6 @@ public:
 
 class Reader {
 public:
-    static constexpr bool kReading = true;
-    explicit Reader(BhsView view) : bhs(view) {}
-
     template <std::size_t Width, class Number>
     void number(std::size_t at, Number& value) {
         const auto read = base::load_be<Width>(bhs, at);

@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Configures build-sanitize/: clang with ASan and UBSan, the fuzz targets included. The unit tests run from there.
+set -euo pipefail
+[ -f build-sanitize/build.ninja ] && exit 0
+CXX=clang++-19 meson setup build-sanitize -Dbuildtype=debug -Doptimization=1 \
+    -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true >/dev/null
