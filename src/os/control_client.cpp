@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "os/control_client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+namespace iscsi::os {
+
+using base::ErrorCode;
+
+base::Result<ControlClient> ControlClient::connect(UnixAddress address) {
+    ISCSI_TRY(Fd socket, connect_unix(SocketKind::Stream, address));
+    return ControlClient(std::move(socket));
+}
+
+base::Status ControlClient::send(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            return base::fail_errno(ErrorCode::DaemonCommunication, errno, "request to iscsid");
+        }
+        text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return {};
+}
+
+base::Result<std::optional<std::string>> ControlClient::read_line(
+    std::size_t bytes_max, std::optional<std::chrono::milliseconds> timeout) {
+    const auto deadline =
+        std::chrono::steady_clock::now() + timeout.value_or(std::chrono::milliseconds(0));
+    std::size_t searched = 0;
+    for (;;) {
+        const std::size_t end = buffer_.find('\n', searched);
+        if (end != std::string::npos) {
+            std::string line = buffer_.substr(0, end);
+            buffer_.erase(0, end + 1);
+            return std::optional(std::move(line));
+        }
+        searched = buffer_.size();
+        if (buffer_.size() > bytes_max) {
+            return base::fail(ErrorCode::DaemonCommunication,
+                              "iscsid's answer has more than {} bytes", bytes_max);
+        }
+        int wait_ms = -1;
+        if (timeout) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                deadline - std::chrono::steady_clock::now());
+            if (left.count() <= 0) {
+                return base::fail(ErrorCode::RequestTimedOut, "iscsid did not answer within {} ms",
+                                  timeout->count());
+            }
+            wait_ms = static_cast<int>(left.count());
+        }
+        pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&readable, 1, wait_ms) <= 0) continue;  // the deadline decides, EINTR is no end
+        std::array<char, 16384> chunk;
+        const ssize_t received = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+        if (received > 0) {
+            buffer_.append(chunk.data(), static_cast<std::size_t>(received));
+        } else if (received == 0) {
+            if (buffer_.empty()) return std::optional<std::string>{};
+            return base::fail(ErrorCode::DaemonCommunication, "iscsid's answer ends in mid-line");
+        } else if (errno != EINTR && errno != EAGAIN) {
+            return base::fail_errno(ErrorCode::DaemonCommunication, errno, "answer of iscsid");
+        }
+    }
+}
+
+}  // namespace iscsi::os
