@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures of the end-to-end tests: our programs against real targets on this host."""
+
+import os
+
+import pytest
+
+from beds.initiator import Initiator, build_dir, have_programs
+from beds.peers import Peer
+
+
+@pytest.fixture(autouse=True)
+def _programs_exist():
+    if not have_programs():
+        message = f"no iscsid, iscsiadm and iscsi-userd in {build_dir()}: run ./do build"
+        if "BED_REQUIRE" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture
+def initiator(box):
+    """iscsid with short timeouts, running."""
+    return Initiator(box).start()
+
+
+@pytest.fixture
+def new_initiator(box):
+    """Makes one with settings of the test's own: new_initiator({"key": value})."""
+    return lambda conf=None: Initiator(box, conf=conf).start()
+
+
+@pytest.fixture(params=["tgtd", "istgt"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def new_peer(box, kind):
+    """Makes a target of the test's kind; it ends with the sandbox."""
+    def make(**options):
+        peer = Peer(kind, box, **options)
+        box.at_close(peer.stop)
+        return peer
+    return make
+
+
+@pytest.fixture
+def new_tgtd(box):
+    return lambda **options: Peer("tgtd", box, **options)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""I/O while the target, the network or iscsid fails."""
+
+import errno
+import signal
+import threading
+import time
+
+import pytest
+
+from beds.blockio import Device, exercise, time_to_error
+from beds.chaos import Chaos
+from beds.fio import Load, fio
+from beds.proc import exists, wait_for
+
+REPLACEMENT = "node.session.timeo.replacement_timeout"
+
+
+@pytest.mark.soak
+def test_target_killed_and_restarted_under_load(box, initiator, new_tgtd, soak_seconds):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+
+    with Chaos(peer.restart, every=5 if soak_seconds >= 30 else 3) as chaos:
+        report = fio(box, device, Load(seconds=int(max(soak_seconds, 10))), timeout=600).ok()
+
+    print(f"{chaos.count} kills, {report.written >> 20} MiB written, longest write "
+          f"{report.longest_write_seconds:.1f} s")
+    assert chaos.count >= 2 and report.written > 64 << 20
+
+
+@pytest.mark.soak
+def test_iscsid_killed_and_restarted_under_load(box, initiator, new_tgtd, soak_seconds):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    before = initiator.sessions()
+    userds = initiator.userds()
+
+    with Chaos(initiator.restart, every=3) as chaos:
+        fio(box, device, Load(seconds=int(max(soak_seconds, 7))), timeout=600).ok()
+
+    assert chaos.count >= 2
+    assert initiator.sessions() == before and initiator.userds() == userds
+    initiator.logout(peer.name, peer.portal).ok()
+    initiator.no_disk(peer.portal, peer.name)
+
+
+@pytest.mark.soak
+def test_both_killed_under_load(box, initiator, new_tgtd, soak_seconds):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+
+    with Chaos(peer.restart, every=4), Chaos(initiator.restart, every=3):
+        fio(box, device, Load(seconds=int(max(soak_seconds, 9))), timeout=600).ok()
+
+
+def test_outage_longer_than_the_replacement_timeout(new_initiator, new_tgtd):
+    initiator = new_initiator({REPLACEMENT: 3})
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    exercise(device)
+
+    peer.server.kill()
+    error, took = time_to_error(device, seconds=30)
+    assert error.errno == errno.EIO
+    assert 2.5 <= took <= 5, took
+    # While it is out, further I/O does not wait any more.
+    error, took = time_to_error(device, seconds=10)
+    assert took < 1
+
+    peer.server.start()
+    sid = next(iter(initiator.sessions()))
+    wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "LOGGED_IN",
+             15, "recovery")
+    exercise(device)
+
+
+def test_outage_shorter_than_the_replacement_timeout_only_delays(initiator, new_tgtd):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    failures = []
+
+    def write():
+        try:
+            exercise(device)
+        except OSError as error:
+            failures.append(error)
+
+    peer.server.kill()
+    writer = threading.Thread(target=write)
+    writer.start()
+    sid = next(iter(initiator.sessions()))
+    wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "FAILED",
+             10, "the loss to be noticed")
+    assert writer.is_alive()
+    peer.server.start()
+    writer.join(20)
+
+    assert not writer.is_alive() and failures == []
+
+
+def test_replacement_timeout_0_fails_at_once(new_initiator, new_tgtd):
+    initiator = new_initiator({REPLACEMENT: 0})
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+
+    peer.server.kill()
+    error, took = time_to_error(device, seconds=15)
+
+    assert error.errno == errno.EIO and took < 2
+
+
+def test_replacement_timeout_minus_1_waits_for_ever(new_initiator, new_tgtd):
+    initiator = new_initiator({REPLACEMENT: -1})
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+
+    peer.server.kill()
+    writer = threading.Thread(target=exercise, args=(device,))
+    writer.start()
+    writer.join(6)
+    assert writer.is_alive()
+    peer.server.start()
+    writer.join(20)
+
+    assert not writer.is_alive()
+
+
+def test_target_that_falls_silent_is_noticed_by_pings(initiator, new_tgtd):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    sid = next(iter(initiator.sessions()))
+
+    peer.server.process.kill(signal.SIGSTOP)
+    # noop_out_interval 2 + noop_out_timeout 2.
+    began = time.monotonic()
+    wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "FAILED", 10,
+             "the ping to time out")
+    assert time.monotonic() - began < 7
+    peer.server.process.kill(signal.SIGCONT)
+
+    wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "LOGGED_IN", 15,
+             "recovery")
+    exercise(device)
+
+
+def test_logout_during_an_outage_ends_the_session(initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal)
+    peer.server.kill()
+    sid = next(iter(initiator.sessions()))
+    wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "FAILED", 10,
+             "the loss to be noticed")
+
+    initiator.logout(peer.name, peer.portal).ok()
+
+    assert initiator.sessions() == {} and initiator.userds() == []
+    initiator.no_disk(peer.portal, peer.name)
+
+
+def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    [userd] = initiator.userds()
+
+    import os
+    os.kill(userd, signal.SIGKILL)
+    wait_for(lambda: not exists(userd), 5, "its end")
+    with pytest.raises(OSError):
+        with Device(device) as disk:
+            disk.read(0, 4096)
+
+    # What is left must not stand in the way of a new login.
+    wait_for(lambda: initiator.sessions() == {}, 10, "the session to go")
+    exercise(initiator.open(peer.name, peer.portal))
+    assert len(box.loops()) == 1
+
+
+def test_sessions_live_on_when_iscsid_is_stopped(initiator, new_tgtd):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    before = initiator.sessions()
+
+    initiator.adm("-k", "0").ok()
+    initiator.iscsid.wait(10)
+    exercise(device)
+    initiator.start()
+
+    assert initiator.sessions() == before
+    exercise(device)
+    initiator.logout(peer.name, peer.portal).ok()
+
+
+def test_connection_lost_while_iscsid_is_away_recovers_when_it_returns(initiator, new_tgtd):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+
+    initiator.kill()
+    peer.restart()
+    writer = threading.Thread(target=exercise, args=(device,))
+    writer.start()
+    writer.join(1)
+    assert writer.is_alive()
+    initiator.start()
+    writer.join(20)
+
+    assert not writer.is_alive()
