@@ -16,7 +16,7 @@ enter_overlay() {
     mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
     cd /mnt/root || exit 1
     mkdir -p out hostroot
-    mount -t hostfs -o "$bed_share" none out
+    mount -t hostfs -o "${bed_share:?}" none out
     mount -t devtmpfs dev dev
     mount -t proc proc proc
     pivot_root . hostroot

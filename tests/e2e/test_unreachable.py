@@ -61,8 +61,7 @@ def test_login_at_a_silent_host(initiator, silent_host):
 def test_no_wait_returns_at_once(initiator, silent_host):
     initiator.node(NAME, f"{silent_host},1", "-o", "new").ok()
 
-    result = initiator.login(NAME, silent_host, timeout=10) if False else \
-        initiator.node(NAME, silent_host, "--login", "-W", timeout=10)
+    result = initiator.node(NAME, silent_host, "--login", "-W", timeout=10)
 
     assert result.rc == 0 and result.seconds < 2, result
 
