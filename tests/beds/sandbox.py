@@ -166,14 +166,11 @@ class Sandbox:
         self._finalizers.append(action)
 
     def loops(self):
-        """Loop devices that stand on a file of a FUSE file system mounted in this sandbox."""
-        devices = set()
-        for line in pathlib.Path(f"/proc/{self.init_pid}/mountinfo").read_text().splitlines():
-            fields = line.split()
-            if fields[fields.index("-") + 1].startswith("fuse"):
-                major, minor = map(int, fields[2].split(":"))
-                devices.add(os.makedev(major, minor))
-        return [path for path, backing in _all_loops() if backing in devices]
+        """Loop devices that stand on a file of a FUSE file system mounted by someone in here."""
+        mounts = set()
+        for pid in [self.init_pid, *self.pids()]:
+            mounts |= _mounted_devices(pid, "fuse")
+        return [path for path, backing in _all_loops() if backing in mounts]
 
     def close(self, keep_logs=False):
         for action in reversed(self._finalizers):
@@ -186,7 +183,7 @@ class Sandbox:
         self._holder.wait()
         for process in self._processes:
             process.outer.wait()
-        for path in loops:
+        for path in {*loops, *_orphans()}:
             _detach(path)
         if keep_logs:
             print(f"logs kept in {self.dir}", file=sys.stderr)
@@ -245,6 +242,39 @@ def _all_loops():
         finally:
             os.close(fd)
     return found
+
+
+def _mounted_devices(pid, kind=""):
+    """Device numbers of the file systems (of a kind) in a process's mount namespace."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    found = set()
+    for line in lines:
+        fields = line.split()
+        if fields[fields.index("-") + 1].startswith(kind):
+            major, minor = map(int, fields[2].split(":"))
+            found.add(os.makedev(major, minor))
+    return found
+
+
+def _orphans():
+    """Loop devices whose backing file system no process has mounted any more: its server died."""
+    loops = [(path, backing) for path, backing in _all_loops() if os.major(backing) == 0]
+    if not loops:
+        return []
+    seen, mounted = set(), set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                namespace = os.readlink(f"/proc/{entry}/ns/mnt")
+            except OSError:
+                continue
+            if namespace not in seen:
+                seen.add(namespace)
+                mounted |= _mounted_devices(entry)
+    return [path for path, backing in loops if backing not in mounted]
 
 
 def _decode_device(number):

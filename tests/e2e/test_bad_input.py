@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bad input: one clear line that names the thing and the remedy, the right code, no change."""
+
+import pytest
+
+from beds.initiator import Initiator, find_program
+
+TARGET = "iqn.2026-11.test:disk"
+PORTAL = "127.0.0.1:3260"
+
+
+def tree(box):
+    """Every file below /etc/iscsi with its content."""
+    root = box.path("/etc/iscsi")
+    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None
+            for p in sorted(root.rglob("*"))}
+
+
+def clear(result, rc, *words):
+    """Exit code, few lines, and all the words in them; no trace of an abort."""
+    assert result.rc == rc, result
+    assert 1 <= len(result.err.splitlines()) <= 3, result
+    for word in words:
+        assert word in result.err, result
+
+
+def test_second_iscsid(box, initiator):
+    result = box.run([find_program("iscsid"), "-f"], timeout=10)
+
+    clear(result, 1, "iscsid")
+    assert "running" in result.err or "Can not bind IPC socket" in result.err
+    assert initiator.iscsid.alive()
+    initiator.discover(PORTAL)  # the first one still answers
+    assert initiator.listening()
+
+
+def test_iscsid_without_initiator_name_says_so_and_discovery_is_refused(box):
+    initiator = Initiator(box)
+    name_file = box.path("/etc/iscsi/initiatorname.iscsi")
+    name_file.unlink()
+    initiator.start()
+
+    result = initiator.discover(PORTAL)
+
+    assert "/etc/iscsi/initiatorname.iscsi" in initiator.iscsid.log()
+    assert result.rc == 7, result
+    assert result.err == (
+        "iscsiadm: Cannot perform discovery. Invalid Initiatorname.\n"
+        "iscsiadm: Could not perform SendTargets discovery: invalid parameter\n")
+
+
+@pytest.mark.parametrize("content", ["", "InitiatorName=\n", "garbage\n", "\0\1\2" * 100,
+                                     "InitiatorName=" + "x" * 5000 + "\n"],
+                         ids=["empty", "no-name", "garbage", "binary", "endless"])
+def test_malformed_initiator_name_file(box, content):
+    initiator = Initiator(box)
+    box.path("/etc/iscsi/initiatorname.iscsi").write_text(content)
+    initiator.start()
+
+    assert "/etc/iscsi/initiatorname.iscsi" in initiator.iscsid.log()
+    assert initiator.discover(PORTAL).rc == 7
+
+
+def test_iscsid_with_a_config_file_that_is_not_there(box):
+    Initiator(box)
+    result = box.run(["timeout", "3", find_program("iscsid"), "-f", "-c", "/nowhere/iscsid.conf"],
+                     timeout=10)
+
+    assert "/nowhere/iscsid.conf" in result.err
+    assert len(result.err.splitlines()) <= 2, result
+
+
+def test_malformed_config_lines_are_named_and_others_hold(box, new_tgtd):
+    peer = new_tgtd()
+    initiator = Initiator(box)
+    conf = box.path("/etc/iscsi/iscsid.conf")
+    conf.write_text("node.session.timeo.replacement_timeout=7\n"   # no blank before "="
+                    "node.startup = bogus\n"
+                    "node.conn[0].timeo.login_timeout = 4\n"
+                    "no.such.key = 1\n"
+                    "node.session.queue_depth\n")
+    initiator.start()
+
+    result = initiator.discover(peer.portal)
+
+    assert result.rc == 0, result
+    everything = result.err + initiator.iscsid.log()
+    assert "/etc/iscsi/iscsid.conf line 1 has not '=' separator" in everything
+    assert "bogus" in everything and "node.startup" in everything
+    record = initiator.node(peer.name, peer.portal).ok().out
+    assert "node.session.timeo.replacement_timeout = 120\n" in record
+    assert "node.startup = manual\n" in record
+    assert "node.conn[0].timeo.login_timeout = 4\n" in record
+
+
+@pytest.mark.parametrize("key, value, words", [
+    ("node.bogus", "1", ["Cannot modify node.bogus. Invalid param name."]),
+    ("node.name", "x", ["Cannot modify node.name. It is used to look up the record and cannot "
+                        "be changed."]),
+    ("node.startup", "bogus", ["bogus", "node.startup"]),
+    ("iface.mtu", "9000", ["Cannot modify iface.mtu. Use iface mode to update this value."]),
+])
+def test_refused_updates_change_nothing(box, initiator, key, value, words):
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    before = tree(box)
+
+    result = initiator.node(TARGET, PORTAL, "-o", "update", "-n", key, "-v", value)
+
+    clear(result, 7, *words)
+    assert tree(box) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\xff" * 3000, b"node.name\n", b"x" * 100000],
+                         ids=["empty", "binary", "cut", "endless"])
+def test_damaged_record_does_not_take_the_others_along(box, initiator, content):
+    initiator.node("iqn.2026-11.test:bad", f"{PORTAL},1", "-o", "new").ok()
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    path = box.path("/etc/iscsi/nodes/iqn.2026-11.test:bad/127.0.0.1,3260,1/default")
+    path.write_bytes(content)
+
+    result = initiator.adm("-m", "node")
+
+    assert f"{PORTAL},1 {TARGET}\n" in result.out, result
+    assert result.rc >= 0 and len(result.err.splitlines()) < 5
+    assert path.read_bytes() == content
+
+
+def test_file_where_a_directory_should_be(box, initiator):
+    box.path("/etc/iscsi/nodes").write_text("in the way")
+    before = tree(box)
+
+    result = initiator.node(TARGET, f"{PORTAL},1", "-o", "new")
+
+    assert result.rc == 6, result
+    assert "/etc/iscsi/nodes" in result.err and len(result.err.splitlines()) <= 3
+    assert tree(box) == before
+
+
+def test_full_or_readonly_database(box, initiator):
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    before = tree(box)
+    box.run(["mount", "-o", "remount,ro", "/etc/iscsi"]).ok()
+
+    result = initiator.node(TARGET, PORTAL, "-o", "update", "-n", "node.startup", "-v",
+                            "automatic")
+
+    assert result.rc == 6, result
+    assert "Read-only file system" in result.err and len(result.err.splitlines()) <= 3
+    assert tree(box) == before
+
+
+def test_full_disk_keeps_the_old_record(box, initiator):
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    before = tree(box)
+    box.run(["mount", "-o", "remount,size=64k", "/etc/iscsi"]).ok()
+    box.run(["sh", "-c", "cat /dev/zero > /etc/iscsi/filler"])
+
+    result = initiator.node(TARGET, PORTAL, "-o", "update", "-n", "node.startup", "-v",
+                            "automatic")
+    box.path("/etc/iscsi/filler").unlink()
+
+    assert result.rc == 6, result
+    assert "No space left on device" in result.err
+    assert tree(box) == before
+
+
+def test_without_permission(box, initiator):
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    program = find_program("iscsiadm")
+
+    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    listing = box.run([*as_nobody, program, "-m", "node"])
+    login = box.run([*as_nobody, program, "-m", "node", "-T", TARGET, "-p", PORTAL, "-l"])
+
+    for result in (listing, login):
+        assert result.rc in (6, 13), result
+        assert 1 <= len(result.err.splitlines()) <= 4, result
+        assert "ermission denied" in result.err or "root" in result.err
+
+
+def test_iscsiadm_without_iscsid(box):
+    initiator = Initiator(box)
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+
+    result = initiator.login(TARGET, PORTAL)
+
+    assert result.rc == 20, result
+    assert "iscsid is not running." in result.err
+    assert "initiator reported error (20 - could not connect to iscsid)\n" in result.err
+
+
+def test_iscsid_that_hangs_up_or_stays_silent_is_an_error_not_a_hang(box):
+    """Somebody else holds the socket's name."""
+    Initiator(box)
+    box.start(["/usr/bin/python3", "-c",
+               "import socket, time\n"
+               "s = socket.socket(socket.AF_UNIX)\n"
+               "s.bind('\\0ISCSIADM_ABSTRACT_NAMESPACE')\n"
+               "s.listen(8)\n"
+               "while True: s.accept()[0].close()\n"])
+    from beds.proc import wait_for
+    import pathlib
+    wait_for(lambda: "@ISCSIADM" in pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(),
+             5, "the socket")
+
+    result = box.run([find_program("iscsiadm"), "-k", "0"], timeout=20)
+
+    assert result.rc in (18, 20), result
+    assert result.seconds < 15
+    assert 1 <= len(result.err.splitlines()) <= 3
+
+
+def test_control_socket_survives_garbage(box, initiator):
+    import socket
+    from beds.initiator import SOCKET_NAME
+    sender = """
+import os, socket, sys
+for data in (b'', b'{', b'{}\\n', b'not json\\n', b'{"command": 1}\\n', b'\\0' * 16104,
+             b'{' * 1000000 + b'\\n', b'[' * 100000 + b'\\n', b'{"a":"' + b'x' * 5000000,
+             os.urandom(20000), b'\\xff\\xfe{\\n'):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('\\0' + sys.argv[1])
+    s.settimeout(3)
+    try:
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        s.recv(100000)
+    except OSError:
+        pass
+    s.close()
+"""
+    del socket
+    box.run(["/usr/bin/python3", "-c", sender, SOCKET_NAME], timeout=60).ok()
+
+    assert initiator.iscsid.alive()
+    assert initiator.discover(PORTAL).rc == 11  # nothing listens there; the daemon answered
+
+
+def test_silent_client_does_not_block_others(box, initiator):
+    box.start(["/usr/bin/python3", "-c",
+               "import socket, time\n"
+               "s = socket.socket(socket.AF_UNIX)\n"
+               "s.connect('\\0ISCSIADM_ABSTRACT_NAMESPACE')\n"
+               "s.send(b'{')\n"
+               "time.sleep(1000)\n"])
+
+    result = initiator.discover(PORTAL, timeout=10)
+
+    assert result.rc == 11, result
