@@ -26,5 +26,5 @@ def test_in_guest(path, tmp_path):
 
 
 def _passed_on():
-    return {key: os.environ[key] for key in ("BUILD", "SOAK_SECONDS", "BED_DEBUG")
+    return {key: os.environ[key] for key in ("BUILD", "SOAK_SECONDS", "BED_DEBUG", "BED_REQUIRE")
             if key in os.environ}
