@@ -5,7 +5,8 @@ A script is a tuple of `On(event, do)`. The target raises an event for each PDU 
 that came in; `do(conn, pdu)` may change the PDU, return a list of what is sent instead, or raise.
 
 Events: "send-<pdu name>" and "recv-<pdu name>" with the names of codec.NAMES, and "connect". For a "recv" event
-a list is sent and the target acts on the PDU as usual; SKIP (alone or in the list) makes it ignore the PDU.
+a list is sent and the target acts on the PDU as usual; SKIP in the list makes it ignore the PDU and keep a SCSI
+command as a task that is never answered, DONE makes it take the PDU as answered by the list.
 In such a list: a Pdu is sent as it is, bytes go out raw, a callable is called with the connection.
 """
 
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from . import codec
-from .codec import Pdu
 
 SKIP = object()
+DONE = object()
 EVERY = 0
 
 
@@ -210,6 +211,18 @@ def skip(conn, pdu):
     return [SKIP]
 
 
-def retry_pdu(pdu):
-    assert isinstance(pdu, Pdu)
-    return pdu.copy()
+def answer(reply):
+    """For "recv-scsi-command": answers with this disk.Reply instead of executing."""
+    def do(conn, pdu):
+        return [lambda conn_: conn_.answer(pdu.task, reply), DONE]
+    return do
+
+
+def reply_with(*items):
+    """For a "recv" event: these PDUs are the whole answer."""
+    return lambda conn, pdu: [_made(item, conn, pdu) for item in items] + [DONE]
+
+
+def send_ping(data=b"", lun=0):
+    """A NOP-In that asks for an answer, as an item of a list."""
+    return lambda conn, pdu=None: conn.send_items([conn.ping(data, lun)])

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 
 from . import codec, disk
 from .chap import ChapTarget
-from .codec import (ASYNC, DATA_IN, DATA_OUT, LOGIN, LOGIN_RSP, LOGOUT, LOGOUT_RSP, NOP_IN, NOP_OUT, R2T, REJECT,
+from .codec import (DATA_IN, DATA_OUT, LOGIN, LOGIN_RSP, LOGOUT, LOGOUT_RSP, NOP_IN, NOP_OUT, R2T, REJECT,
                     RESERVED_TAG, SCSI_CMD, SCSI_RSP, TEXT, TEXT_RSP, TMF, TMF_RSP, Closed, Pdu)
 from .keys import DECLARED, KEYS, settle
 from .rules import Checker, Violation
-from .script import SKIP, Script
+from .script import DONE, SKIP, Script
 
 TARGET_NAME = "iqn.2026-01.test.conformance:disk"
 LOGIN_MAX_SEGMENT = 8192
@@ -199,6 +199,7 @@ class Connection:
         self.checker = Checker(target.transfer)
         self.mute = False
         self.in_full_feature = False
+        self.login = None
         self.session = None
         self.closing = False
         self.statsn = 0x1000
@@ -240,7 +241,7 @@ class Connection:
 
     def send_items(self, items):
         for item in items:
-            if item is SKIP:
+            if item is SKIP or item is DONE:
                 continue
             if callable(item):
                 item(self)
@@ -290,7 +291,8 @@ class Connection:
             items = self._event("connect", None)
             if items:
                 self.send_items(items)
-            Login(self).run()
+            self.login = Login(self)
+            self.login.run()
             self.in_full_feature = True
             while not self.closing:
                 self._dispatch(self.receive())
@@ -327,16 +329,18 @@ class Connection:
             pdu.task = Task(pdu)
         elif pdu.itt in self.tasks:
             pdu.task = self.tasks[pdu.itt]
+        if not pdu.immediate and pdu.opcode in (NOP_OUT, SCSI_CMD, TMF, TEXT, LOGOUT):
+            self.exp_cmdsn = codec.add(pdu.cmdsn, 1)
         items = self._event("recv-" + pdu.name, pdu) if pdu.opcode in codec.NAMES else None
         if items:
             self.send_items(items)
-        if not pdu.immediate and pdu.opcode in (NOP_OUT, SCSI_CMD, TMF, TEXT, LOGOUT):
-            self.exp_cmdsn = codec.add(pdu.cmdsn, 1)
-        if items and any(item is SKIP for item in items):
-            if pdu.opcode == SCSI_CMD:
-                pdu.task.held = True
-                self.tasks[pdu.itt] = pdu.task
-            return
+            if any(item is DONE for item in items):
+                return
+            if any(item is SKIP for item in items):
+                if pdu.opcode == SCSI_CMD:
+                    pdu.task.held = True
+                    self.tasks[pdu.itt] = pdu.task
+                return
         handler = {NOP_OUT: self._nop, SCSI_CMD: self._command, DATA_OUT: self._data_out, TMF: self._tmf,
                    TEXT: self._text, LOGOUT: self._logout}.get(pdu.opcode)
         if handler is None:
