@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A target stored in an offload adapter's flash (flashnode.*), shown and changed by
-// `iscsiadm -m host -C flashnode`. Read from and written to sysfs, never to a file; the attribute
-// of each key stands in the schema. All keys, secrets too, are shown in clear, as open-iscsi does.
+// `iscsiadm -m host -C flashnode`. Read from and written to sysfs, never to a file. All keys,
+// secrets too, are shown in clear, as open-iscsi does.
 #pragma once
 
 #include <array>

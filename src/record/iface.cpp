@@ -33,4 +33,11 @@ bool matches_iface(const Iface& pattern, const Iface& iface) {
            pattern.transport_name == iface.transport_name;
 }
 
+Iface copy_for_node(const Iface& iface, const Iface& present) {
+    Iface copy = iface;
+    copy.prefix_len = present.prefix_len;
+    copy.unknown = present.unknown;
+    return copy;
+}
+
 }  // namespace iscsi::record

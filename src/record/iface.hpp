@@ -124,4 +124,8 @@ Iface builtin_iface(std::string_view name);
 // transports unless the name is "default" or the pattern has no transport.
 bool matches_iface(const Iface& pattern, const Iface& iface);
 
+// The copy of an iface record that a node record holds: everything but what open-iscsi leaves out
+// of it (Compat: prefix_len) and the file's unknown keys.
+Iface copy_for_node(const Iface& iface, const Iface& present);
+
 }  // namespace iscsi::record

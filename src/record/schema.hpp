@@ -80,38 +80,73 @@ struct KeyInfo {
     std::string_view since = kSinceBeginning;
 };
 
-enum class SetOutcome : std::uint8_t { Set, UnknownWord };
+// Remarks for the operator about values that were understood only in part, in open-iscsi's words.
+using Notes = std::vector<std::string>;
+
+struct SetResult {
+    bool understood = true;  // false: not one of the key's words; nothing was changed
+    Notes notes = {};
+};
 
 // One key of records of type `Record`. `text` gives the value as a file has it (secrets in clear;
-// empty: not written). `set` takes what a file or a user wrote.
+// empty: not written). `set` takes what a file or a user wrote: numbers as strtoul reads them,
+// wrapped into the member; text cut at kValueBytesMax.
 template <class Record>
 struct Key {
     KeyInfo info;
     std::string (*text)(const Record& record) = nullptr;
-    SetOutcome (*set)(Record& record, std::string_view value) = nullptr;
+    SetResult (*set)(Record& record, const KeyInfo& info, std::string_view value) = nullptr;
     nlohmann::ordered_json (*json)(const Record& record) = nullptr;
 };
 
-// All keys of one kind of record. Both orders hold the same keys.
+// All keys of one kind of record. open-iscsi writes and shows the iface keys of a node record in
+// different orders, so there are two; both hold the same keys.
 template <class Record>
 class Schema {
 public:
-    explicit Schema(std::vector<Key<Record>> show_order, std::vector<Key<Record>> file_order);
-    std::span<const Key<Record>> show_order() const { return show_order_; }
-    std::span<const Key<Record>> file_order() const { return file_order_; }
+    using Keys = std::vector<const Key<Record>*>;
+
+    // `keys` come in show order. In files, those in `first_in_file` come before the others of the
+    // contiguous run of keys that they belong to, in the order given.
+    explicit Schema(std::vector<Key<Record>> keys,
+                    std::span<const std::string_view> first_in_file = {});
+    Schema(const Schema&) = delete;
+    Schema& operator=(const Schema&) = delete;
+    Schema(Schema&&) = default;
+    Schema& operator=(Schema&&) = default;
+
+    const Keys& show_order() const { return show_order_; }
+    const Keys& file_order() const { return file_order_; }
     // nullptr for an unknown name.
     const Key<Record>* find(std::string_view name) const;
+    bool is_first_in_file(std::string_view name) const;
 
 private:
-    std::vector<Key<Record>> show_order_;
-    std::vector<Key<Record>> file_order_;
-    std::vector<const Key<Record>*> by_name_;  // sorted, into show_order_
+    std::vector<Key<Record>> keys_;
+    std::span<const std::string_view> first_in_file_;
+    Keys show_order_;
+    Keys file_order_;
+    Keys by_name_;
 };
 
 // The one table of each kind; built at first use. Exists for Node, Iface, SendTargets, Isns,
 // HostChap, Flashnode and Daemon.
 template <class Record>
 const Schema<Record>& schema();
+template <>
+const Schema<Node>& schema<Node>();
+template <>
+const Schema<Iface>& schema<Iface>();
+template <>
+const Schema<SendTargets>& schema<SendTargets>();
+template <>
+const Schema<Isns>& schema<Isns>();
+template <>
+const Schema<HostChap>& schema<HostChap>();
+template <>
+const Schema<Flashnode>& schema<Flashnode>();
+template <>
+const Schema<Daemon>& schema<Daemon>();
 
 // The default as a file would have it; what the manual prints.
 template <class Record>
@@ -119,10 +154,14 @@ std::string default_text(const Key<Record>& key) {
     return key.text(Record{});
 }
 
-// Whether a printed record of this kind has the key at all: not hidden, of the record's address
-// family, and not a young key at its default.
+// Whether the record has the key: of its address family, as far as there are two.
 template <class Record>
-bool is_printed(const Key<Record>& key, const Record& record);
+bool has_key(const KeyInfo& info, const Record& record);
+
+// Whether the key appears when the record is shown: not hidden, of the record's address family, and
+// not a young key at its default.
+template <class Record>
+bool is_shown(const Key<Record>& key, const Record& record);
 
 // The known name nearest to a misspelt one (at most two edits off), or empty.
 template <class Record>

@@ -24,7 +24,6 @@ struct Warning {
 };
 
 struct ParseOptions {
-    std::string_view file_name = {};  // only for the warnings
     // Record files keep keys that we do not know; iscsid.conf has keys for others, which are no
     // concern of a record made from it.
     bool keep_unknown = true;

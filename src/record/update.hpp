@@ -19,11 +19,11 @@ struct Assignment {
 
 // Sets all of the keys, or none: the record is untouched when an assignment is refused. A refusal
 // is ErrorCode::Invalid; its message is exactly open-iscsi's, and has two lines (to be printed one
-// by one, each with the program's name) where open-iscsi prints two. Exists for Node, Iface,
-// SendTargets, Isns, HostChap and Flashnode. `node.transport_name` is an alias of
-// iface.transport_name in a Node.
+// by one, each with the program's name) where open-iscsi prints two. Notes are to be printed
+// likewise. Exists for Node, Iface, SendTargets, Isns, HostChap and Flashnode.
+// `node.transport_name` is an alias of iface.transport_name in a Node.
 template <class Record>
-base::Status update(Record& record, std::span<const Assignment> assignments);
+base::Result<Notes> update(Record& record, std::span<const Assignment> assignments);
 
 // Refuses iface keys that node mode does not change ("Cannot modify iface.mtu. Use iface mode to
 // update this value."). iscsiadm checks this before it looks for records.

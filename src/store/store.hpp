@@ -99,7 +99,8 @@ public:
     // discovery_type says.
     base::Status add(const record::Node& node);
     // -o update: all assignments or none.
-    base::Status update(const NodeId& id, std::span<const record::Assignment> assignments);
+    base::Result<record::Notes> update(const NodeId& id,
+                                       std::span<const record::Assignment> assignments);
     // -o delete: the record, its link and emptied directories. Refused (SessionExists) while in
     // use. A damaged or empty record file is deleted as well.
     base::Status remove(const NodeId& id);
@@ -111,7 +112,7 @@ public:
     base::Result<record::Iface> load_iface(std::string_view name);
     base::Status add_iface(const record::Iface& iface);
     // Changes the file and the copies in all node records bound to it.
-    base::Status update_iface(std::string_view name,
+    base::Result<record::Notes> update_iface(std::string_view name,
                               std::span<const record::Assignment> assignments);
     // Deletes it and all node records bound to it; refused while one is in use.
     base::Status remove_iface(std::string_view name);
@@ -120,7 +121,7 @@ public:
     base::Result<std::vector<DiscoveryId>> send_targets();
     base::Result<record::SendTargets> load_send_targets(const DiscoveryId& id);
     base::Status save_send_targets(const record::SendTargets& discovery);
-    base::Status update_send_targets(const DiscoveryId& id,
+    base::Result<record::Notes> update_send_targets(const DiscoveryId& id,
                                      std::span<const record::Assignment> assignments);
     // Deletes the record and all node records linked from it, used or not.
     base::Status remove_send_targets(const DiscoveryId& id);
@@ -128,7 +129,7 @@ public:
     base::Result<std::vector<DiscoveryId>> isns();
     base::Result<record::Isns> load_isns(const DiscoveryId& id);
     base::Status save_isns(const record::Isns& discovery);
-    base::Status update_isns(const DiscoveryId& id,
+    base::Result<record::Notes> update_isns(const DiscoveryId& id,
                              std::span<const record::Assignment> assignments);
     base::Status remove_isns(const DiscoveryId& id);
 

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "record/portal.hpp"
+
+#include <gtest/gtest.h>
+
+namespace iscsi::record {
+namespace {
+
+TEST(Portal, ReadsEveryForm) {
+    const std::vector<std::pair<std::string_view, Portal>> forms{
+        {"10.0.0.1", {"10.0.0.1", 3260, -1}},
+        {"10.0.0.1:3261", {"10.0.0.1", 3261, -1}},
+        {"10.0.0.1:3261,5", {"10.0.0.1", 3261, 5}},
+        {"10.0.0.1,5", {"10.0.0.1", 3260, 5}},
+        {"[fe80::1]", {"fe80::1", 3260, -1}},
+        {"[fe80::1%eth0]:3261,5", {"fe80::1%eth0", 3261, 5}},
+        {"fe80::1", {"fe80::1", 3260, -1}},
+        {"fe80::1,7", {"fe80::1", 3260, 7}},
+        {"storage", {"storage", 3260, -1}},
+        {"storage:99", {"storage", 99, -1}},
+        {"storage.example.org:99", {"storage.example.org", 99, -1}},
+    };
+    for (const auto& [text, portal] : forms) {
+        const auto parsed = parse_portal(text);
+        ASSERT_TRUE(parsed) << text;
+        EXPECT_EQ(*parsed, portal) << text;
+    }
+}
+
+TEST(Portal, RefusesWhatIsNone) {
+    for (const std::string_view text : {"", ",1", ":3260", "[fe80::1", "[]:1", "[fe80::1]x", "a:0",
+                                        "a:65536", "a:b", "a:1,", "a:1,x", "a:1,65536", "a:1,-1"}) {
+        const auto parsed = parse_portal(text);
+        EXPECT_FALSE(parsed) << text;
+    }
+}
+
+TEST(Portal, PrintsBracketsRoundIpv6Only) {
+    EXPECT_EQ(print_portal("10.0.0.1", 3260), "10.0.0.1:3260");
+    EXPECT_EQ(print_portal("fe80::1", 3260), "[fe80::1]:3260");
+    EXPECT_EQ(print_portal("storage", 3260), "storage:3260");
+}
+
+}  // namespace
+}  // namespace iscsi::record

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "record/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/numbers.hpp"
+#include "base/version.hpp"
+
+namespace iscsi::record {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
+constexpr std::string_view kMask = "********";
+constexpr std::string_view kEmpty = "<empty>";
+
+struct Assigned {
+    std::string_view name;
+    std::string_view value;
+};
+
+// What one line says: an assignment, nothing, or a fault.
+struct LineResult {
+    std::optional<Assigned> assigned;
+    std::string_view fault;  // the end of a warning, empty for none
+};
+
+// The character after the name is passed over whatever it is: so "key=value" lacks its '=', while
+// "key =value" and "key==value" have one (Compat).
+LineResult parse_line(std::string_view line) {
+    line = base::trim(line);
+    if (line.empty() || line.starts_with('#')) return {};
+    const auto name_end = line.find_first_of(" \t\r\n\v\f=");
+    if (name_end == std::string_view::npos) return {{}, "does not have value"};
+    const auto name = line.substr(0, name_end);
+    if (name.size() > kNameBytesMax) return {{}, "name too long."};
+    line.remove_prefix(name_end + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
+    if (!line.starts_with('=')) return {{}, "does not have '=' separator"};
+    const auto value = base::trim(line.substr(1));
+    if (value.empty()) return {{}, "does not have value"};
+    return {Assigned{name, value}, {}};
+}
+
+// Takes the next line off `text`, without its line feed. One that is too long, or the last one when
+// it lacks its line feed, comes with `whole` false: only so much of it as open-iscsi reads at once.
+struct Line {
+    std::string_view text;
+    bool whole = true;
+};
+Line take_line(std::string_view& text) {
+    const auto feed = text.substr(0, kLineBytesMax).find('\n');
+    const bool whole = feed != std::string_view::npos;
+    const auto size = whole ? feed : std::min(text.size(), kLineBytesMax);
+    const std::string_view line = text.substr(0, size);
+    text.remove_prefix(whole ? size + 1 : size);
+    return {line.substr(0, line.find('\0')), whole};
+}
+
+void keep_unknown(UnknownKeys& unknown, const Assigned& assigned) {
+    const auto known = std::ranges::find(unknown, assigned.name, &UnknownKey::name);
+    if (known != unknown.end()) {
+        known->value = assigned.value;
+    } else {
+        unknown.push_back({std::string(assigned.name), std::string(assigned.value)});
+    }
+}
+
+template <class Record>
+class Parser {
+public:
+    Parser(Record& record, const ParseOptions& options) : record_(record), options_(options) {}
+
+    std::vector<Warning> run(std::string_view text) {
+        while (!text.empty()) {
+            ++line_number_;
+            const Line line = take_line(text);
+            if (!line.whole) {
+                warn("Config file line {} too long.", line_number_);
+                continue;
+            }
+            const LineResult result = parse_line(line.text);
+            if (!result.fault.empty()) {
+                warn("Config file line {} {}", line_number_, result.fault);
+            } else if (result.assigned) {
+                assign(*result.assigned);
+            }
+        }
+        return std::move(warnings_);
+    }
+
+private:
+    void assign(const Assigned& assigned) {
+        const auto* const key = schema<Record>().find(assigned.name);
+        if (key == nullptr) {
+            if (options_.keep_unknown) keep_unknown(record_.unknown, assigned);
+            return;
+        }
+        if (assigned.value.size() > kValueBytesMax) {
+            warn("Config file line {} value too long.", line_number_);
+        }
+        const SetResult result = key->set(record_, key->info, assigned.value);
+        for (const auto& note : result.notes) warnings_.push_back({line_number_, note});
+        if (!result.understood) {
+            warn("config file line {} contains unknown value format '{}' for parameter name '{}'",
+                 line_number_, assigned.value, assigned.name);
+        }
+    }
+
+    template <class... Args>
+    void warn(fmt::format_string<Args...> format, Args&&... args) {
+        warnings_.push_back({line_number_, fmt::format(format, std::forward<Args>(args)...)});
+    }
+
+    Record& record_;
+    const ParseOptions& options_;
+    std::size_t line_number_ = 0;
+    std::vector<Warning> warnings_;
+};
+
+// Whether a file has the key, provided that its value is not empty. Compat: the early iface keys of
+// a node's file do not ask for the address family.
+template <class Record>
+bool is_in_file(const Key<Record>& key, const Record& record) {
+    if (is_shown(key, record)) return true;
+    return key.info.visibility != Visibility::Hidden &&
+           schema<Record>().is_first_in_file(key.info.name);
+}
+
+// A value never breaks out of its line, wherever it came from.
+std::string_view one_line(std::string_view value) {
+    return value.substr(0, value.find_first_of(std::string_view("\n\0", 2)));
+}
+
+void append_line(std::string& text, std::string_view name, std::string_view value) {
+    fmt::format_to(std::back_inserter(text), "{} = {}\n", name, one_line(value));
+}
+
+std::string begin_line() { return fmt::format("# BEGIN RECORD {}\n", base::kVersion); }
+constexpr std::string_view kEndLine = "# END RECORD\n";
+
+}  // namespace
+
+template <class Record>
+std::vector<Warning> parse_into(Record& record, std::string_view text,
+                                const ParseOptions& options) {
+    return Parser<Record>(record, options).run(text);
+}
+
+template <class Record>
+std::string print_file(const Record& record) {
+    std::string text = begin_line();
+    for (const auto* key : schema<Record>().file_order()) {
+        if (!is_in_file(*key, record)) continue;
+        const std::string value = key->text(record);
+        if (!value.empty()) append_line(text, key->info.name, value);
+    }
+    for (const auto& unknown : record.unknown) append_line(text, unknown.name, unknown.value);
+    return text += kEndLine;
+}
+
+template <class Record>
+std::string print_shown(const Record& record, bool reveal_secrets) {
+    std::string text = begin_line();
+    for (const auto* key : schema<Record>().show_order()) {
+        if (!is_shown(*key, record)) continue;
+        const std::string value = key->text(record);
+        const bool masked = key->info.visibility == Visibility::Masked && !reveal_secrets;
+        append_line(text, key->info.name, value.empty() ? kEmpty : masked ? kMask : value);
+    }
+    return text += kEndLine;
+}
+
+std::string_view or_empty(std::string_view value) { return value.empty() ? kEmpty : value; }
+
+#define ISCSI_INSTANTIATE(Record)                                                             \
+    template std::vector<Warning> parse_into(Record&, std::string_view, const ParseOptions&); \
+    template std::string print_file(const Record&);                                           \
+    template std::string print_shown(const Record&, bool);
+ISCSI_INSTANTIATE(Node)
+ISCSI_INSTANTIATE(Iface)
+ISCSI_INSTANTIATE(SendTargets)
+ISCSI_INSTANTIATE(Isns)
+ISCSI_INSTANTIATE(HostChap)
+ISCSI_INSTANTIATE(Flashnode)
+#undef ISCSI_INSTANTIATE
+
+}  // namespace iscsi::record
