@@ -346,7 +346,8 @@ class Checker:
         for name, value in pairs:
             if not _KEY_NAME.match(name) or (len(value) > 255 and name not in _LONG_VALUES):
                 self.bad("key.name", f"{name!r} with a value of {len(value)} bytes", pdu)
-            if name in self.asked and name not in self.replied and KEYS.get(name, KEYS["CHAP_R"]).rule != DECLARED:
+            key = KEYS.get(name)
+            if name in self.asked and name not in self.replied and (key is None or key.rule != DECLARED):
                 self.replied[name] = value
                 replies.add(name)
                 self._check_reply(name, value, pdu)

@@ -9,6 +9,8 @@ One thread per connection; the judge of rules.py sees each PDU in both direction
 """
 
 import contextlib
+import ctypes
+import dataclasses
 import socket
 import struct
 import threading
@@ -81,6 +83,12 @@ DEFAULTS = {"HeaderDigest": "None,CRC32C", "DataDigest": "None,CRC32C", "MaxConn
             "iSCSIProtocolLevel": "1", "IFMarker": "No", "OFMarker": "No"}
 
 
+def _enter_network(pid):
+    with open(f"/proc/{pid}/ns/net", "rb") as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000):  # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), "setns")
+
+
 class Refused(Exception):
     def __init__(self, class_, detail):
         super().__init__(f"login refused {class_:02x}{detail:02x}")
@@ -88,7 +96,8 @@ class Refused(Exception):
 
 
 class Target:
-    def __init__(self, config=None, script=()):
+    def __init__(self, config=None, script=(), netns=None):
+        """`netns`: the pid of a process whose network the target listens in, instead of its own."""
         self.config = config or Config()
         self.script = Script(script)
         self.disks = {lun: disk.Disk(blocks, size, lun) for lun, (blocks, size) in enumerate(self.config.luns)}
@@ -100,9 +109,23 @@ class Target:
         self.failures = []            # exceptions of the target's own code
         self.log = []
         self._threads = []
-        self._listeners = [self._listen(index) for index in range(self.config.portals)]
+        self._listeners = []
+        if netns is None:
+            self._listen()
+        else:
+            thread = threading.Thread(target=self._listen, args=(netns,))
+            thread.start()
+            thread.join()
+        if len(self._listeners) != self.config.portals:
+            raise OSError("the target can't listen")
 
-    def _listen(self, index):
+    def _listen(self, netns=None):
+        if netns is not None:
+            _enter_network(netns)  # of this thread alone; a socket stays where it was made
+        for index in range(self.config.portals):
+            self._listeners.append(self._listener(index))
+
+    def _listener(self, index):
         family = socket.AF_INET6 if self.config.v6 else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -670,3 +693,33 @@ class Login:
         if not self.discovery:
             conn.session = conn.target.session_starts(checker.offered.get("InitiatorName", ""), self.name,
                                                       self.pdu.isid, checker.number("DefaultTime2Wait"), self.pdu)
+
+
+def _main():
+    """python3 -m tests.conformance.target [--port P] [--case GROUP/NAME]: serves until Ctrl-C, then reports."""
+    import argparse
+
+    from . import target as package          # this file again, as the module the cases know
+    from .case import fill
+    from .cases import ALL
+    options = argparse.ArgumentParser(description=_main.__doc__)
+    options.add_argument("--port", type=int, default=3260)
+    options.add_argument("--case", help="a name of --list; without it the target behaves")
+    options.add_argument("--list", action="store_true", help="print the names of all cases")
+    chosen = options.parse_args()
+    if chosen.list:
+        print("\n".join(ALL))
+        return
+    case = ALL[chosen.case] if chosen.case else None
+    config = dataclasses.replace(case.config if case else package.Config(), port=chosen.port)
+    target = package.Target(config, case.script if case else ())
+    fill(target)
+    print(f"{target.address()} {' '.join(config.names)}", flush=True)
+    target.note = lambda text: print(text, flush=True)
+    with target, contextlib.suppress(KeyboardInterrupt):
+        target.stopping.wait()
+    print("\n".join(map(str, target.violations + target.failures)) or "no rule was broken")
+
+
+if __name__ == "__main__":
+    _main()
