@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "datapath/user/userd_process.hpp"
+
+#include <fmt/format.h>
+#include <sys/inotify.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.hpp"
+#include "os/process.hpp"
+#include "os/unix_socket.hpp"
+
+namespace iscsi::datapath {
+
+using base::ErrorCode;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::seconds kLaunchLimit{20};
+constexpr std::chrono::seconds kHelloLimit{10};
+// Between bind() and listen() of the new process a connect is refused.
+constexpr std::chrono::milliseconds kConnectRetry{5};
+
+}  // namespace
+
+UserdProcess::UserdProcess(asio::io_context& io, std::string socket_path, Handlers handlers)
+    : io_(io),
+      socket_path_(std::move(socket_path)),
+      handlers_(std::move(handlers)),
+      socket_(io),
+      watch_(io),
+      retry_(io),
+      launch_limit_(io) {}
+
+void UserdProcess::launch(const std::string& program, std::uint64_t sid) {
+    // The watch stands before the program starts, so that the file's arrival cannot be missed.
+    os::Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    const std::string directory = socket_path_.substr(0, socket_path_.rfind('/'));
+    if (!watch ||
+        ::inotify_add_watch(watch.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
+        return close(base::fail_errno(ErrorCode::Internal, errno, directory).error().message);
+    }
+    watch_.assign(watch.release());
+    const auto pid = os::spawn_detached(program, {"--sid", fmt::format("{}", sid)});
+    if (!pid) return close(pid.error().message);
+    base::log(base::LogLevel::Debug, "session {}: started {} as process {}", sid, program, *pid);
+    launch_limit_.expires_after(kLaunchLimit);
+    launch_limit_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+        if (!error && !alive.expired()) close("iscsi-userd did not come up in time");
+    });
+    wait_for_socket();
+    try_connect();
+}
+
+void UserdProcess::wait_for_socket() {
+    watch_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+                          if (error || alive.expired()) return;
+                          std::array<char, 4096> events;  // which file it was does not matter
+                          while (::read(watch_.native_handle(), events.data(), events.size()) > 0) {
+                          }
+                          wait_for_socket();
+                          try_connect();
+                      });
+}
+
+void UserdProcess::try_connect() {
+    if (socket_.is_open() || closed_) return;
+    auto socket = os::connect_unix(os::SocketKind::SeqPacket, {.name = socket_path_});
+    if (socket) return connected(std::move(*socket));
+    if (errno != ECONNREFUSED) return;  // not there yet: the watch will tell
+    retry_.expires_after(kConnectRetry);
+    retry_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+        if (!error && !alive.expired()) try_connect();
+    });
+}
+
+base::Status UserdProcess::attach() {
+    ISCSI_TRY(os::Fd socket, os::connect_unix(os::SocketKind::SeqPacket, {.name = socket_path_}));
+    connected(std::move(socket));
+    return {};
+}
+
+void UserdProcess::connected(os::Fd socket) {
+    launch_limit_.cancel();
+    watch_.close();
+    socket_.assign(socket.release());
+    socket_.native_non_blocking(true);
+    greet();
+    read();
+    flush();
+}
+
+// Hello goes before whatever was queued meanwhile.
+void UserdProcess::greet() {
+    const std::uint64_t id = next_id_++;
+    userlink::Request hello{id, userlink::Hello{.role = userlink::Role::Controller}};
+    outgoing_.push_front({userlink::encode(hello), {}});
+    auto timer = std::make_unique<asio::steady_timer>(io_, kHelloLimit);
+    timer->async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+        if (!error && !alive.expired()) close("iscsi-userd does not answer");
+    });
+    pending_[id] = {[this](base::Result<AnswerBody> answer) {
+                        if (!answer) return close(answer.error().message);
+                    },
+                    std::move(timer)};
+}
+
+void UserdProcess::request(RequestBody body, AnswerHandler handler, std::chrono::seconds limit,
+                           os::Fd cargo) {
+    if (closed_ || pending_.size() >= kPendingMax) {
+        const auto code = closed_ ? ErrorCode::DaemonNotConnected : ErrorCode::Busy;
+        asio::post(io_, [handler = std::move(handler), code] {
+            handler(base::fail(code, "iscsi-userd takes no more requests"));
+        });
+        return;
+    }
+    const std::uint64_t id = next_id_++;
+    std::unique_ptr<asio::steady_timer> timer;
+    if (limit > 0s) {
+        timer = std::make_unique<asio::steady_timer>(io_, limit);
+        timer->async_wait([this, id, alive = std::weak_ptr(alive_)](asio::error_code error) {
+            if (error || alive.expired()) return;
+            answer_pending(id,
+                           base::fail(ErrorCode::RequestTimedOut, "iscsi-userd gave no answer"));
+        });
+    }
+    pending_[id] = {std::move(handler), std::move(timer)};
+    outgoing_.push_back(
+        {userlink::encode(userlink::Request{id, std::move(body)}), std::move(cargo)});
+    flush();
+}
+
+void UserdProcess::flush() {
+    if (!socket_.is_open() || writing_) return;
+    while (!outgoing_.empty()) {
+        const Outgoing& next = outgoing_.front();
+        const auto sent = os::send_message(socket_.native_handle(), next.text, next.cargo.get());
+        if (sent) {
+            outgoing_.pop_front();
+            continue;
+        }
+        if (sent.error().code != ErrorCode::Again) return;  // read() finds the end as well
+        writing_ = true;
+        socket_.async_wait(asio::posix::stream_descriptor::wait_write,
+                           [this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+                               if (error || alive.expired()) return;
+                               writing_ = false;
+                               flush();
+                           });
+        return;
+    }
+}
+
+void UserdProcess::read() {
+    socket_.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+            if (error || alive.expired()) return;
+            // One message per turn of the event loop: a talkative process delays nobody.
+            auto message = os::receive_message(socket_.native_handle(), userlink::kMessageBytesMax);
+            if (!message && message.error().code != ErrorCode::InvalidRequest) {
+                return close("the process has ended");
+            }
+            if (!message) {
+                base::log(base::LogLevel::Error, "iscsi-userd: {}", message.error().message);
+            } else if (*message) {
+                on_message((*message)->text);
+                if (alive.expired() || closed_) return;
+            }
+            read();
+        });
+}
+
+void UserdProcess::on_message(std::string_view text) {
+    auto decoded = userlink::decode_from_userd(text);
+    if (!decoded) {
+        base::log(base::LogLevel::Error, "iscsi-userd: {}", decoded.error().message);
+        return;
+    }
+    if (auto* answer = std::get_if<userlink::Answer>(&*decoded)) {
+        return on_answer(std::move(*answer));
+    }
+    if (handlers_.on_event) handlers_.on_event(std::get<userlink::Event>(std::move(*decoded)));
+}
+
+void UserdProcess::on_answer(userlink::Answer answer) {
+    if (const auto* failure = std::get_if<userlink::Failure>(&answer.body)) {
+        return answer_pending(answer.id,
+                              std::unexpected(base::Error{failure->code, failure->message}));
+    }
+    answer_pending(answer.id, std::move(answer.body));
+}
+
+void UserdProcess::answer_pending(std::uint64_t id, base::Result<AnswerBody> result) {
+    auto found = pending_.extract(id);
+    if (found.empty()) return;  // its time was over
+    found.mapped().handler(std::move(result));
+}
+
+void UserdProcess::close(std::string reason) {
+    if (std::exchange(closed_, true)) return;
+    socket_.close();
+    watch_.close();
+    retry_.cancel();
+    launch_limit_.cancel();
+    outgoing_.clear();
+    // From the event loop: close() may be the consequence of a verb.
+    asio::post(io_, [this, reason = std::move(reason), alive = std::weak_ptr(alive_)] {
+        if (alive.expired()) return;
+        for (auto& [id, pending] : std::exchange(pending_, {})) {
+            pending.handler(base::fail(ErrorCode::DaemonNotConnected, "iscsi-userd: {}", reason));
+            if (alive.expired()) return;
+        }
+        if (handlers_.on_closed) handlers_.on_closed(reason);
+    });
+}
+
+}  // namespace iscsi::datapath

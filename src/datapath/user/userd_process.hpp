@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One iscsi-userd as iscsid sees it: the process, the socket to it, requests and their answers.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "base/error.hpp"
+#include "os/fd.hpp"
+#include "userlink/messages.hpp"
+
+namespace iscsi::datapath {
+
+using AnswerBody = decltype(userlink::Answer::body);
+using RequestBody = decltype(userlink::Request::body);
+using AnswerHandler = std::function<void(base::Result<AnswerBody>)>;
+
+// Requests not yet answered; one more is refused. A stuck process must not cost us memory.
+inline constexpr std::size_t kPendingMax = 256;
+
+class UserdProcess {
+public:
+    struct Handlers {
+        std::function<void(userlink::Event)> on_event;
+        // The connection is gone, and with it the process. Called once, last.
+        std::function<void(std::string reason)> on_closed;
+    };
+
+    UserdProcess(asio::io_context& io, std::string socket_path, Handlers handlers);
+    UserdProcess(const UserdProcess&) = delete;
+    UserdProcess& operator=(const UserdProcess&) = delete;
+    ~UserdProcess() = default;
+
+    void set_handlers(Handlers handlers) { handlers_ = std::move(handlers); }
+
+    // Starts the program and connects as soon as it listens. Until then requests are queued.
+    void launch(const std::string& program, std::uint64_t sid);
+    // Connects to one that runs. Error: DaemonNotConnected when nobody listens.
+    base::Status attach();
+
+    // Failures of the connection answer each request, DaemonNotConnected, before on_closed.
+    // `limit` zero: no limit.
+    void request(RequestBody body, AnswerHandler handler, std::chrono::seconds limit = {},
+                 os::Fd cargo = {});
+
+private:
+    struct Outgoing {
+        std::string text;
+        os::Fd cargo;
+    };
+    struct Pending {
+        AnswerHandler handler;
+        std::unique_ptr<asio::steady_timer> timer;
+    };
+
+    void wait_for_socket();
+    void try_connect();
+    void connected(os::Fd socket);
+    void greet();
+    void flush();
+    void read();
+    void on_message(std::string_view text);
+    void on_answer(userlink::Answer answer);
+    void answer_pending(std::uint64_t id, base::Result<AnswerBody> result);
+    void close(std::string reason);
+
+    asio::io_context& io_;
+    std::string socket_path_;
+    Handlers handlers_;
+    // Handlers of asynchronous operations look whether the object still lives. Owners: this object
+    // alone; they hold weak references.
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    asio::posix::stream_descriptor socket_;
+    asio::posix::stream_descriptor watch_;  // inotify, while the socket file is awaited
+    asio::steady_timer retry_;
+    asio::steady_timer launch_limit_;
+    std::deque<Outgoing> outgoing_;
+    bool writing_ = false;
+    bool closed_ = false;
+    std::map<std::uint64_t, Pending> pending_;
+    std::uint64_t next_id_ = 1;
+};
+
+}  // namespace iscsi::datapath

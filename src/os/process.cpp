@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "os/process.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+
+namespace iscsi::os {
+
+using base::ErrorCode;
+
+std::string program_directory() {
+    std::array<char, PATH_MAX> path;
+    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+    if (length <= 0) return ".";
+    const std::string_view whole(path.data(), static_cast<std::size_t>(length));
+    return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+std::string find_helper(std::string_view name, std::string_view folder,
+                        std::string_view libexecdir) {
+    const std::string here = program_directory();
+    for (const std::string& candidate :
+         {fmt::format("{}/{}", here, name), fmt::format("{}/../{}/{}", here, folder, name)}) {
+        if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    }
+    return fmt::format("{}/{}", libexecdir, name);
+}
+
+namespace {
+
+// posix_spawn's two attribute objects, freed in every case.
+class SpawnSetup {
+public:
+    SpawnSetup() {
+        ::posix_spawnattr_init(&attributes);
+        ::posix_spawn_file_actions_init(&actions);
+    }
+    SpawnSetup(const SpawnSetup&) = delete;
+    SpawnSetup& operator=(const SpawnSetup&) = delete;
+    ~SpawnSetup() {
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+};
+
+}  // namespace
+
+base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::string> arguments) {
+    SpawnSetup setup;
+    sigset_t none;
+    sigset_t all;
+    ::sigemptyset(&none);
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&setup.attributes, &none);
+    ::posix_spawnattr_setsigdefault(&setup.attributes, &all);
+    ::posix_spawnattr_setflags(&setup.attributes,
+                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawn_file_actions_addopen(&setup.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    const int error =
+        ::posix_spawn(&pid, path.c_str(), &setup.actions, &setup.attributes, argv.data(), environ);
+    if (error != 0) return base::fail_errno(ErrorCode::Internal, error, "cannot start " + path);
+    return pid;
+}
+
+std::optional<EndedChild> reap_child() {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) return std::nullopt;
+    return EndedChild{pid, WIFSIGNALED(status)
+                               ? fmt::format("killed by signal {}", WTERMSIG(status))
+                               : fmt::format("exit status {}", WEXITSTATUS(status))};
+}
+
+}  // namespace iscsi::os

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Other programs: where ours are, how they are started, how they ended.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace iscsi::os {
+
+// The directory of the running program's file, without a closing '/'.
+std::string program_directory();
+
+// A helper program of ours: beside the running program, in the build tree's folder of that name
+// (`../folder/name`), or in `libexecdir`. The last one's path when there is none: starting it says
+// what is missing.
+std::string find_helper(std::string_view name, std::string_view folder,
+                        std::string_view libexecdir);
+
+// Starts a program in a session of its own (so that no terminal's signals reach it), with stdin
+// from /dev/null, no descriptor of ours but stdout and stderr, default signal handling. argv[0] is
+// `path`. Error: Internal, with path and reason.
+base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::string> arguments);
+
+// Collects one child that has ended; nullopt when there is none.
+struct EndedChild {
+    pid_t pid;
+    std::string how;  // "exit status 1", "killed by signal 9"
+};
+std::optional<EndedChild> reap_child();
+
+}  // namespace iscsi::os
