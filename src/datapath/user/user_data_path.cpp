@@ -298,7 +298,7 @@ UserdProcess::Handlers UserDataPath::early_handlers(Session& session) {
         .on_event = [&session](const userlink::Event& event) { session.early.push_back(event); },
         .on_closed =
             [&session](const std::string& reason) {
-                session.early.push_back(userlink::Terminated{reason});
+                session.early.emplace_back(std::in_place_type<userlink::Terminated>, reason);
             }};
 }
 
