@@ -40,7 +40,8 @@ class Config:
     max_recv: int = 65536                 # MaxRecvDataSegmentLength the target declares
     window: int = 32                      # commands the target lets be under way
     collapse: bool = True                 # status in the last Data-In
-    text_chunk: int = LOGIN_MAX_SEGMENT   # bytes of login or text response per PDU
+    login_chunk: int = LOGIN_MAX_SEGMENT  # bytes of text in each login response, the rest follows by the C bit
+    text_chunk: int = LOGIN_MAX_SEGMENT   # the same for text responses
     portals: int = 1
     login_steps: int = 0                  # empty responses without T before the operational stage ends
     extra_addresses: tuple = ()           # more TargetAddress lines for SendTargets
@@ -670,7 +671,7 @@ class Login:
     def _respond(self, answers, leave):
         """Sends the answers, in several PDUs with C when they don't fit one. True when T went out as meant."""
         data = codec.encode_text(answers)
-        chunk = self.config.text_chunk
+        chunk = self.config.login_chunk
         while len(data) > chunk:
             self._send(data[:chunk], 0x40)
             data = data[chunk:]

@@ -105,7 +105,7 @@ CHALLENGE = (
     _bent("CHAP_C twice", "CHAP_A", keys(("CHAP_C", "0x00112233445566778899aabbccddeeff"))),
     _bent("CHAP_R with the challenge", "CHAP_A", keys(("CHAP_R", "0x" + "00" * 32))),
     _bent("stage left with the challenge", "CHAP_A", change(flags=0x81)),
-    Case("text of the challenge in pieces of 5 bytes", Works(), **_with(MUTUAL, _BOTH, text_chunk=5)),
+    Case("text of the challenge in pieces of 5 bytes", Works(), **_with(MUTUAL, _BOTH, login_chunk=5)),
 )
 
 

@@ -107,7 +107,7 @@ OFFERS = (
 )
 
 SPANNING = tuple(
-    Case(f"answers in pieces of {size} bytes", Works(), config=Config(text_chunk=size))
+    Case(f"answers in pieces of {size} bytes", Works(), config=Config(login_chunk=size))
     for size in (1, 2, 3, 7, 16, 33, 64, 100, 256)
 )
 
