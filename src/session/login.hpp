@@ -31,29 +31,10 @@
 #include "base/random.hpp"
 #include "proto/types.hpp"
 #include "record/auth.hpp"
-#include "record/words.hpp"
 #include "session/negotiated.hpp"
+#include "session/offer.hpp"
 
 namespace iscsi::session {
-
-enum class SessionType : std::uint8_t { Normal, Discovery };
-
-// The values we offer (RFC 7143 section 13). Values outside the RFC's range are replaced before
-// they are offered, see clamp_offer(). Lengths are bytes, times are seconds.
-struct Offer {
-    record::Digest header_digest = record::Digest::None;
-    record::Digest data_digest = record::Digest::None;
-    std::uint32_t max_recv_data_segment_length = 262144;
-    std::uint32_t max_xmit_data_segment_length = 0;  // ours alone: the most we send; 0: no limit
-    std::uint32_t max_burst_length = 16776192;
-    std::uint32_t first_burst_length = 262144;
-    bool initial_r2t = false;
-    bool immediate_data = true;
-    std::uint32_t max_outstanding_r2t = 1;
-    std::uint32_t default_time2wait = 2;
-    std::uint32_t default_time2retain = 0;
-    std::uint32_t error_recovery_level = 0;
-};
 
 struct LoginConfig {
     std::string initiator_name;
@@ -66,8 +47,8 @@ struct LoginConfig {
     proto::CmdSn cmd_sn{1};
     proto::StatSn exp_stat_sn{0};
     Offer offer;
-    // CHAP is used exactly when auth.password is set, mutual CHAP when auth.password_in is as well.
-    // auth.authmethod is not looked at.
+    // CHAP is used exactly when auth.password is set; the target has to prove itself when
+    // auth.username_in or auth.password_in is set as well. auth.authmethod is not looked at.
     // Compat: open-iscsi up to 2.1.11 authenticates even with authmethod = None.
     record::Auth auth;
     // For each response to arrive completely; auth_timeout counts in the security stage after its
