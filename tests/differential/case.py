@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a scenario is, and what playing it leaves behind."""
+
+import dataclasses
+import typing
+
+DAEMON_ANSWERS = {8: "iqn.2026-11.test:init", 9: "alias", 10: "/etc/iscsi/iscsid.conf"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One scenario. `steps` are command lines; one that starts with `sh:` goes to the shell
+    (what a client or an administrator does behind the programs' back)."""
+
+    name: str
+    steps: typing.Sequence[str]
+    state: typing.Sequence[typing.Callable] = ()  # called with the Machine, before the first step
+    daemon: typing.Optional[dict] = dataclasses.field(default_factory=lambda: DAEMON_ANSWERS)
+    target: typing.Sequence = ()                  # portals of the scripted target (target.py)
+    stdin: str = ""
+    seconds: int = 20
+    # Set where ours is meant to differ: the id of the entry in doc/differences.md. Then ours is
+    # compared with `ours/<table>.txt`, which is reviewed like code.
+    differs: str = ""
+
+
+@dataclasses.dataclass
+class Step:
+    line: str
+    rc: int
+    out: str
+    err: str
+
+
+@dataclasses.dataclass
+class Outcome:
+    steps: list
+    tree: str  # what changed on disk, rendered by tree.py

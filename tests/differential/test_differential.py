@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each scenario, with our programs, does what the transcripts say."""
+
+import os
+
+import pytest
+
+from differential import run
+from differential.stage import Stage
+
+ALL = [(table, case) for table in run.tables() for case in run.cases(table)]
+
+
+@pytest.fixture(scope="module")
+def stage():
+    if os.geteuid() != 0:
+        pytest.skip("needs root for namespaces")
+    missing = [str(path) for path in run.ours().values() if not os.path.exists(path)]
+    if missing:
+        pytest.skip(f"not built: {', '.join(missing)}")
+    with Stage(run.ours()) as running:
+        yield running
+
+
+@pytest.mark.parametrize("table,case", ALL, ids=[f"{t}/{c.name}" for t, c in ALL])
+def test_scenario(table, case, stage):
+    text = run.difference(table, case, stage)
+
+    assert not text, f"\n{text}"
+
+
+def test_every_transcript_has_its_scenario():
+    for table in run.tables():
+        for kind in ("transcripts", "ours"):
+            path = run.HERE / kind / f"{table}.txt"
+            if path.exists():
+                names = {c.name for c in run.cases(table) if kind == "transcripts" or c.differs}
+                kept = run.transcript.split(path.read_text(encoding="utf-8"))
+                assert set(kept) <= names, f"{path}: left over: {set(kept) - names}"
+
+
+def test_each_difference_is_explained():
+    text = (run.HERE.parents[1] / "doc/differences.md").read_text(encoding="utf-8")
+    for table, case in ALL:
+        if case.differs:
+            assert f"## {case.differs}" in text, f"{table}/{case.name}: {case.differs}"

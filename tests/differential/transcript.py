@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Outcomes as text, to be kept in the tree and read in a diff.
+
+    ==== name of the scenario
+    $ iscsiadm -m node -T iqn.none
+    E|iscsiadm: No records found
+    [rc=21]
+    ---- what changed in /etc/iscsi
+    + nodes/ 0700
+"""
+
+import re
+
+# Where the reference's library says in which of its source lines a message arose.
+_SOURCE_LINE = re.compile(r" +# \w+\.c:\w+\(\):\d+$")
+
+
+def normalise(line):
+    return _SOURCE_LINE.sub("", line)
+
+
+def render(name, outcome):
+    lines = [f"==== {name}"]
+    for step in outcome.steps:
+        lines.append(f"$ {step.line}")
+        for mark, text in (("O", step.out), ("E", step.err)):
+            lines += [f"{mark}|{normalise(line)}" for line in text.split("\n")[:-1]]
+            if text and not text.endswith("\n"):
+                lines.append(f"{mark}|{text.rsplit(chr(10), 1)[-1]}[no newline]")
+        lines.append(f"[rc={step.rc}]")
+    if outcome.tree:
+        lines += ["---- what changed in /etc/iscsi", outcome.tree.rstrip("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def split(text):
+    """{scenario: its text} of a transcript file."""
+    parts = re.split(r"^==== (.*)\n", text, flags=re.M)
+    return {name: f"==== {name}\n{body.rstrip(chr(10))}\n"
+            for name, body in zip(parts[1::2], parts[2::2])}
