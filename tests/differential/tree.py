@@ -72,13 +72,15 @@ def _added(path, entry):
 
 
 def _nearest_template(content):
-    """The template whose lines are mostly in the content; none for a text of another kind."""
+    """The template that has most lines in common with it; none for a text of another kind."""
     lines = set(content.splitlines())
+    best, best_count = None, 0
     for template in sorted(_TEMPLATES.iterdir()):
         wanted = template.read_text(encoding="utf-8").splitlines()
-        if sum(line in lines for line in wanted) > 0.7 * len(wanted):
-            return template
-    return None
+        count = sum(line in lines for line in wanted)
+        if count > 0.7 * len(wanted) and count > best_count:
+            best, best_count = template, count
+    return best
 
 
 def _difference(old, new):
