@@ -307,11 +307,18 @@ void fields(C& c, P& pdu) {
     c.template number<4>(44, pdu.desired_data_transfer_length);
 }
 
+// 0xffffffff where the PDU belongs to no task.
+template <class C>
+void reserved_task_tag(C& c) {
+    for (std::size_t i = 0; i < 4; ++i) c.always(kIttAt + i, 0xff);
+}
+
 template <class C, Is<AsyncMessage> P>
 void fields(C& c, P& pdu) {
     c.always(1, kFinalBit);
     data_length(c, pdu);
     c.template number<8>(kLunAt, pdu.lun);
+    reserved_task_tag(c);
     response_serials(c, pdu);
     c.template number<1>(36, pdu.async_event);
     c.template number<1>(37, pdu.async_vcode);
@@ -325,6 +332,7 @@ void fields(C& c, P& pdu) {
     c.always(1, kFinalBit);
     c.template number<1>(2, pdu.reason);
     data_length(c, pdu);
+    reserved_task_tag(c);
     response_serials(c, pdu);
     c.template number<4>(36, pdu.data_sn);
 }

@@ -108,5 +108,10 @@ TEST(Pdu, TargetOpcodesAreThoseTheRfcDefines) {
     EXPECT_EQ(opcode_name(0x3e), "unknown");
 }
 
+TEST(Pdu, BelongsToNoTaskWhereTheRfcSaysSo) {
+    EXPECT_EQ(decode_common(encode(AsyncMessage{})).initiator_task_tag, kReservedTag);
+    EXPECT_EQ(decode_common(encode(Reject{})).initiator_task_tag, kReservedTag);
+}
+
 }  // namespace
 }  // namespace iscsi::proto

@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Commands, data in both directions, status. Hostile targets are in full_feature_hostile_test.cpp.
+#include "session/full_feature.hpp"
+
+#include "session/engine_harness_test.hpp"
+
+namespace iscsi::session {
+namespace {
+
+using namespace testing;
+
+proto::DataIn data_in(const SentPdu& command, std::uint32_t data_sn, std::uint32_t offset) {
+    const auto sent = command.as<proto::ScsiCommand>();
+    proto::DataIn pdu;
+    pdu.initiator_task_tag = sent.initiator_task_tag;
+    pdu.data_sn = data_sn;
+    pdu.buffer_offset = offset;
+    return pdu;
+}
+
+proto::DataIn last_data_in(const SentPdu& command, std::uint32_t data_sn, std::uint32_t offset) {
+    auto pdu = data_in(command, data_sn, offset);
+    pdu.final = true;
+    pdu.has_status = true;
+    return pdu;
+}
+
+proto::ScsiResponse response(const SentPdu& command, std::uint8_t status = 0) {
+    proto::ScsiResponse pdu;
+    pdu.initiator_task_tag = command.as<proto::ScsiCommand>().initiator_task_tag;
+    pdu.status = status;
+    return pdu;
+}
+
+proto::R2t r2t(const SentPdu& command, std::uint32_t sn, std::uint32_t offset, std::uint32_t size) {
+    proto::R2t pdu;
+    pdu.initiator_task_tag = command.as<proto::ScsiCommand>().initiator_task_tag;
+    pdu.lun = command.as<proto::ScsiCommand>().lun;
+    pdu.target_transfer_tag = 0x7700 + sn;
+    pdu.r2t_sn = sn;
+    pdu.buffer_offset = offset;
+    pdu.desired_data_transfer_length = size;
+    return pdu;
+}
+
+base::ConstByteSpan part(const Bytes& bytes, std::size_t offset, std::size_t size) {
+    return base::ConstByteSpan(bytes).subspan(offset, size);
+}
+
+Bytes sense_segment(std::uint16_t claimed, std::size_t present) {
+    Bytes segment(2 + present, std::byte{0x5a});
+    base::store_u16(segment, 0, claimed);
+    return segment;
+}
+
+TEST(FullFeature, SendsACommandWithoutData) {
+    Harness h;
+    Io io(true, 0);
+    io.task.user = 77;
+
+    const auto command = h.start(io.task).as<proto::ScsiCommand>();
+    EXPECT_TRUE(command.final);
+    EXPECT_FALSE(command.read);
+    EXPECT_FALSE(command.write);
+    EXPECT_EQ(command.attribute, proto::TaskAttribute::Simple);
+    EXPECT_EQ(command.cmd_sn, proto::CmdSn{100});
+    EXPECT_EQ(command.exp_stat_sn, proto::StatSn{500});
+    EXPECT_EQ(command.lun, io.task.lun);
+    EXPECT_EQ(command.expected_data_transfer_length, 0U);
+
+    proto::ScsiResponse answer;
+    answer.initiator_task_tag = command.initiator_task_tag;
+    h.deliver(answer);
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.user, 77U);
+    EXPECT_EQ(done.outcome, TaskOutcome::Completed);
+    EXPECT_EQ(done.status, 0);
+    EXPECT_EQ(done.residual, Residual::None);
+    EXPECT_EQ(h.engine.tasks(), 0U);
+}
+
+TEST(FullFeature, AcknowledgesStatusInTheNextCommand) {
+    Harness h;
+    Io io(true, 0);
+    h.deliver(response(h.start(io.task)));
+    h.events();
+
+    EXPECT_EQ(h.start(io.task).as<proto::ScsiCommand>().exp_stat_sn, proto::StatSn{501});
+}
+
+TEST(FullFeature, ReadsDataWithStatusInTheLastDataIn) {
+    Harness h;
+    Io io(true, 10000, {100, 3000});
+    const auto data = pattern(10000);
+    const auto command = h.start(io.task);
+    EXPECT_TRUE(command.as<proto::ScsiCommand>().read);
+    EXPECT_EQ(command.as<proto::ScsiCommand>().expected_data_transfer_length, 10000U);
+
+    h.deliver(data_in(command, 0, 0), part(data, 0, 4000));
+    h.deliver(data_in(command, 1, 4000), part(data, 4000, 4000));
+    h.deliver(last_data_in(command, 2, 8000), part(data, 8000, 2000));
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.outcome, TaskOutcome::Completed);
+    EXPECT_EQ(done.bytes_in, 10000U);
+    EXPECT_EQ(io.memory, data);
+}
+
+TEST(FullFeature, ReadsDataWithAResponseOfItsOwn) {
+    Harness h;
+    Io io(true, 5001);
+    const auto data = pattern(5001);
+    const auto command = h.start(io.task);
+
+    auto pdu = data_in(command, 0, 0);
+    pdu.final = true;
+    h.deliver(pdu, data);
+    auto answer = response(command);
+    answer.exp_data_sn = 1;
+    h.deliver(answer);
+
+    EXPECT_EQ(h.event<TaskDone>().outcome, TaskOutcome::Completed);
+    EXPECT_EQ(io.memory, data);
+}
+
+TEST(FullFeature, PutsALargePayloadStraightIntoTheTasksMemory) {
+    Harness h;
+    Io io(true, 262144, {65536});
+    const auto data = pattern(262144);
+    const auto command = h.start(io.task);
+    const auto bytes = h.written(last_data_in(command, 0, 0), data);
+
+    ASSERT_TRUE(h.deliver_bytes(part(bytes, 0, proto::kBhsBytes)));
+    const auto window = h.engine.recv_window();
+
+    ASSERT_EQ(window.size(), 3U);
+    EXPECT_EQ(window[0].data(), io.memory.data());
+    EXPECT_EQ(window[0].size(), 65536U);
+    EXPECT_EQ(window[1].data(), io.memory.data() + 65536);
+    EXPECT_EQ(window[1].size(), 262144U - 65536U);
+    ASSERT_TRUE(h.deliver_bytes(part(bytes, proto::kBhsBytes, data.size())));
+    EXPECT_EQ(h.event<TaskDone>().outcome, TaskOutcome::Completed);
+    EXPECT_EQ(io.memory, data);
+}
+
+TEST(FullFeature, ReportsADeclaredUnderflowOfARead) {
+    Harness h;
+    Io io(true, 1000);
+    const auto command = h.start(io.task);
+
+    auto pdu = last_data_in(command, 0, 0);
+    pdu.underflow = true;
+    pdu.residual_count = 900;
+    h.deliver(pdu, pattern(100));
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.outcome, TaskOutcome::Completed);
+    EXPECT_EQ(done.residual, Residual::Underflow);
+    EXPECT_EQ(done.residual_count, 900U);
+    EXPECT_EQ(done.bytes_in, 100U);
+}
+
+TEST(FullFeature, ReportsAnOverflow) {
+    Harness h;
+    Io io(true, 100);
+    const auto command = h.start(io.task);
+
+    auto pdu = last_data_in(command, 0, 0);
+    pdu.overflow = true;
+    pdu.residual_count = 28;
+    h.deliver(pdu, pattern(100));
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.residual, Residual::Overflow);
+    EXPECT_EQ(done.residual_count, 28U);
+}
+
+TEST(FullFeature, ComputesTheResidualOfAFailedReadThatTellsNone) {
+    Harness h;
+    Io io(true, 1000);
+    const auto command = h.start(io.task);
+
+    h.deliver(data_in(command, 0, 0), pattern(400));
+    h.deliver(response(command, 0x02), sense_segment(18, 18));
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.status, 0x02);
+    EXPECT_EQ(done.residual, Residual::Underflow);
+    EXPECT_EQ(done.residual_count, 600U);
+    EXPECT_EQ(done.sense.size(), 18U);
+}
+
+TEST(FullFeature, TakesTheSenseThatIsThereWhenItIsCutShort) {
+    Harness h;
+    Io io(true, 0);
+
+    h.deliver(response(h.start(io.task), 0x02), sense_segment(96, 18));
+
+    EXPECT_EQ(h.event<TaskDone>().sense.size(), 18U);
+}
+
+TEST(FullFeature, LimitsSenseAndSkipsResponseData) {
+    Harness h;
+    Io io(true, 0);
+    h.deliver(response(h.start(io.task), 0x02), sense_segment(60000, 60000));
+    EXPECT_EQ(h.event<TaskDone>().sense.size(), kSenseBytesMax);
+
+    h.deliver(response(h.start(io.task), 0x02), sense_segment(18, 100000));
+    EXPECT_EQ(h.event<TaskDone>().sense.size(), 18U);
+}
+
+TEST(FullFeature, KeepsSenseValidWhileTheSlotIsUsedAgain) {
+    FullFeatureConfig config;
+    config.queue_depth = 1;
+    Harness h(logged_in(), config);
+    Io io(true, 0);
+    h.deliver(response(h.start(io.task), 0x02), sense_segment(18, 18));
+
+    const auto event = h.engine.next_event();
+    h.submit(io.task);
+
+    const auto& done = std::get<TaskDone>(*event);
+    EXPECT_TRUE(std::ranges::all_of(done.sense, [](std::byte b) { return b == std::byte{0x5a}; }));
+}
+
+TEST(FullFeature, ReportsATargetFailure) {
+    Harness h;
+    Io io(true, 512);
+    auto pdu = response(h.start(io.task));
+    pdu.response = 1;
+    h.deliver(pdu);
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.outcome, TaskOutcome::TargetFailure);
+    EXPECT_EQ(done.response, 1);
+}
+
+TEST(FullFeature, SendsALongCdbInAnAdditionalHeader) {
+    Harness h;
+    Io io(true, 0);
+    io.cdb = pattern(37);
+    io.task.cdb = io.cdb;
+
+    const auto pdu = h.start(io.task);
+
+    ASSERT_EQ(pdu.ahs.size(), 28U);
+    EXPECT_EQ(base::load_u16(pdu.ahs, 0), 22U);  // reserved byte + 21 bytes of CDB
+    EXPECT_EQ(base::load_u8(pdu.ahs, 2), 1U);
+    EXPECT_TRUE(std::equal(io.cdb.begin() + 16, io.cdb.end(), pdu.ahs.begin() + 4));
+}
+
+TEST(FullFeature, RefusesTasksItCannotSend) {
+    Harness h;
+    Io io(true, 512);
+    const auto error = [&](Task task) { return h.engine.submit(task, h.now).error(); };
+
+    auto both = io.task;
+    both.data_out = io.out;
+    EXPECT_EQ(error(both), SubmitError::BadTask);
+    auto short_cdb = io.task;
+    short_cdb.cdb = short_cdb.cdb.first(5);
+    EXPECT_EQ(error(short_cdb), SubmitError::BadTask);
+    const Bytes long_cdb(261);
+    auto too_long = io.task;
+    too_long.cdb = long_cdb;
+    EXPECT_EQ(error(too_long), SubmitError::BadTask);
+    EXPECT_EQ(h.engine.tasks(), 0U);
+}
+
+TEST(FullFeature, SaysQueueFullAtItsDepth) {
+    FullFeatureConfig config;
+    config.queue_depth = 2;
+    Harness h(logged_in(), config);
+    Io io(true, 0);
+    h.submit(io.task);
+    h.submit(io.task);
+
+    EXPECT_EQ(h.engine.submit(io.task, h.now).error(), SubmitError::QueueFull);
+    EXPECT_EQ(h.engine.free_slots(), 0U);
+}
+
+TEST(FullFeature, WaitsForTheCommandWindow) {
+    auto login = logged_in();
+    login.max_cmd_sn = {101};
+    Harness h(login);
+    Io io(true, 0);
+    for (int i = 0; i < 4; ++i) h.submit(io.task);
+
+    const auto first = h.sent();
+    ASSERT_EQ(first.size(), 2U);
+    EXPECT_TRUE(h.sent().empty());
+
+    h.window = 1;
+    h.deliver(response(first[0]));
+    EXPECT_EQ(h.sent().size(), 1U);
+}
+
+TEST(FullFeature, ImmediateCommandsPassAClosedWindow) {
+    auto login = logged_in();
+    login.max_cmd_sn = {99};
+    Harness h(login);
+    Io io(true, 0);
+    h.submit(io.task);
+    io.task.immediate = true;
+    h.submit(io.task);
+
+    const auto command = h.sent_one().as<proto::ScsiCommand>();
+
+    EXPECT_TRUE(command.immediate);
+    EXPECT_EQ(command.cmd_sn, proto::CmdSn{100});
+}
+
+TEST(FullFeature, EveryNumberMayWrapAround) {
+    auto login = logged_in();
+    login.cmd_sn = login.exp_cmd_sn = {0xffff'fffe};
+    login.max_cmd_sn = {1};
+    login.exp_stat_sn = {0xffff'ffff};
+    Harness h(login);
+    Io io(true, 0);
+    for (int i = 0; i < 5; ++i) h.submit(io.task);
+    const auto first = h.sent();
+    ASSERT_EQ(first.size(), 4U);
+
+    for (const auto& command : first) h.deliver(response(command));
+    const auto rest = h.sent();
+
+    ASSERT_EQ(rest.size(), 1U);
+    EXPECT_EQ(rest[0].as<proto::ScsiCommand>().cmd_sn, proto::CmdSn{2});
+    EXPECT_EQ(rest[0].as<proto::ScsiCommand>().exp_stat_sn, proto::StatSn{3});
+    EXPECT_EQ(h.events().size(), 4U);
+}
+
+// Writes ----------------------------------------------------------------------------------------
+
+struct WriteCase {
+    bool initial_r2t;
+    bool immediate_data;
+    std::uint32_t first_burst;
+    std::uint32_t max_burst;
+    std::uint32_t segment;
+    std::uint32_t size;
+};
+
+// Plays the target for one write and returns what arrived.
+Bytes play_write(Harness& h, const SentPdu& command, const WriteCase& c) {
+    Bytes disk(c.size);
+    std::uint32_t have = 0;
+    const auto store = [&](std::uint32_t offset, const Bytes& data) {
+        EXPECT_EQ(offset, have);
+        EXPECT_LE(offset + data.size(), disk.size());
+        std::ranges::copy(data, disk.begin() + offset);
+        have += static_cast<std::uint32_t>(data.size());
+    };
+    store(0, command.data);
+    for (std::uint32_t sn = 0; have < c.size; ++sn) {
+        const std::uint32_t size = std::min(c.max_burst, c.size - have);
+        const std::uint32_t offset = have;
+        h.deliver(r2t(command, sn, offset, size));
+        std::uint32_t data_sn = 0;
+        const auto pdus = h.sent();
+        for (const auto& pdu : pdus) {
+            const auto out = pdu.as<proto::DataOut>();
+            EXPECT_EQ(out.data_sn, data_sn++);
+            EXPECT_EQ(out.target_transfer_tag, 0x7700 + sn);
+            EXPECT_EQ(out.lun, command.as<proto::ScsiCommand>().lun);
+            EXPECT_LE(pdu.data.size(), c.segment);
+            store(out.buffer_offset, pdu.data);
+            EXPECT_EQ(out.final, have == offset + size);
+        }
+        if (have != offset + size) {
+            ADD_FAILURE() << "an R2T was not answered entirely";
+            break;
+        }
+    }
+    return disk;
+}
+
+class Writes : public ::testing::TestWithParam<WriteCase> {};
+
+TEST_P(Writes, SendsEachByteOnceInTheAllowedWay) {
+    const auto c = GetParam();
+    auto login = logged_in();
+    login.params.initial_r2t = c.initial_r2t;
+    login.params.immediate_data = c.immediate_data;
+    login.params.first_burst_length = c.first_burst;
+    login.params.max_burst_length = c.max_burst;
+    login.params.max_xmit_data_segment_length = c.segment;
+    login.params.header_digest = login.params.data_digest = c.size % 2 == 1;
+    Harness h(login);
+    h.send_chunk = 1000;
+    Io io(false, c.size, {1, 2, 700});
+    h.submit(io.task);
+
+    auto pdus = h.sent();
+    ASSERT_FALSE(pdus.empty());
+    const auto command = pdus[0].as<proto::ScsiCommand>();
+    EXPECT_TRUE(command.write);
+    EXPECT_EQ(command.expected_data_transfer_length, c.size);
+    const std::uint32_t unasked = std::min(c.first_burst, c.size);
+    const std::uint32_t immediate = c.immediate_data ? std::min(unasked, c.segment) : 0;
+    EXPECT_LE(pdus[0].data.size(), immediate);
+    EXPECT_GE(pdus[0].data.size() + 3, immediate);
+    EXPECT_EQ(command.final, c.initial_r2t || immediate == unasked);
+    std::uint32_t data_sn = 0;
+    for (std::size_t i = 1; i < pdus.size(); ++i) {
+        const auto out = pdus[i].as<proto::DataOut>();
+        EXPECT_EQ(out.target_transfer_tag, proto::kReservedTag);
+        EXPECT_EQ(out.data_sn, data_sn++);
+        EXPECT_EQ(out.buffer_offset, pdus[0].data.size());
+        EXPECT_LE(pdus[i].data.size(), c.segment);
+        EXPECT_EQ(out.final, i + 1 == pdus.size());
+        pdus[0].data.insert(pdus[0].data.end(), pdus[i].data.begin(), pdus[i].data.end());
+    }
+    if (!c.initial_r2t) {
+        EXPECT_EQ(pdus[0].data.size(), unasked);
+    }
+
+    EXPECT_EQ(play_write(h, pdus[0], c), io.memory);
+    h.deliver(response(pdus[0]));
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.outcome, TaskOutcome::Completed);
+    EXPECT_EQ(done.bytes_out, c.size);
+}
+
+std::vector<WriteCase> write_cases() {
+    std::vector<WriteCase> cases;
+    for (const bool initial_r2t : {false, true}) {
+        for (const bool immediate : {false, true}) {
+            for (const std::uint32_t size : {1U, 511U, 512U, 4096U, 65537U, 300000U}) {
+                cases.push_back({initial_r2t, immediate, 512, 512, 512, size});
+                cases.push_back({initial_r2t, immediate, 65536, 262144, 8192, size});
+                cases.push_back({initial_r2t, immediate, 4096, 4096, 16777215, size});
+                cases.push_back({initial_r2t, immediate, 1021, 2043, 515, size});
+            }
+        }
+    }
+    return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Extremes, Writes, ::testing::ValuesIn(write_cases()));
+
+TEST(FullFeature, AnswersR2tsInTheOrderTheyCame) {
+    auto login = logged_in();
+    login.params.max_outstanding_r2t = 3;
+    login.params.immediate_data = false;
+    Harness h(login);
+    Io io(false, 30000);
+    const auto command = h.start(io.task);
+
+    h.deliver(r2t(command, 0, 0, 10000));
+    h.deliver(r2t(command, 1, 10000, 10000));
+    h.deliver(r2t(command, 2, 20000, 10000));
+
+    std::vector<std::uint32_t> tags;
+    for (const auto& pdu : h.sent()) tags.push_back(pdu.as<proto::DataOut>().target_transfer_tag);
+    EXPECT_EQ(tags, (std::vector<std::uint32_t>{0x7700, 0x7700, 0x7701, 0x7701, 0x7702, 0x7702}));
+}
+
+TEST(FullFeature, FinishesAnUnsolicitedBurstBeforeTheNextCommand) {
+    auto login = logged_in();
+    login.params.initial_r2t = false;
+    Harness h(login);
+    Io one(false, 40000);
+    Io two(false, 40000);
+    h.submit(one.task);
+    h.submit(two.task);
+
+    std::vector<bool> commands;
+    for (const auto& pdu : h.sent()) commands.push_back(pdu.opcode() == proto::Opcode::ScsiCommand);
+
+    EXPECT_EQ(commands, (std::vector<bool>{true, false, false, false, false, true, false, false,
+                                           false, false}));
+}
+
+TEST(FullFeature, CutsASegmentWhoseDataLiesInTooManyPieces) {
+    auto login = logged_in();
+    login.params.initial_r2t = false;
+    login.params.first_burst_length = 262144;
+    login.params.max_xmit_data_segment_length = 262144;
+    Harness h(login);
+    std::vector<std::size_t> pieces(3000, 3);
+    Io io(false, 9000, pieces);
+    h.submit(io.task);
+
+    Bytes all;
+    for (const auto& pdu : h.sent()) all.insert(all.end(), pdu.data.begin(), pdu.data.end());
+
+    EXPECT_EQ(all, io.memory);
+}
+
+TEST(FullFeature, KeepsATaskUntilItsDataHasLeftTheSendWindow) {
+    Harness h;
+    Io io(false, 4096);
+    h.submit(io.task);
+    const auto window = h.engine.send_window();
+    ASSERT_GE(window.size(), 2U);
+    proto::ScsiResponse pdu;
+    pdu.initiator_task_tag =
+        proto::decode_common(window[0].first<proto::kBhsBytes>()).initiator_task_tag;
+    pdu.status = 0x08;
+    h.exp_cmd_sn = proto::CmdSn{101};
+
+    h.deliver(pdu);
+    EXPECT_TRUE(h.events().empty());
+
+    h.engine.on_sent(proto::kBhsBytes + 4095, h.now);
+    EXPECT_TRUE(h.events().empty());
+    h.engine.on_sent(1, h.now);
+    EXPECT_EQ(h.event<TaskDone>().status, 0x08);
+}
+
+TEST(FullFeature, StopsSendingDataForATaskThatHasFailed) {
+    auto login = logged_in();
+    login.params.immediate_data = false;
+    Harness h(login);
+    Io io(false, 100000);
+    const auto command = h.start(io.task);
+    h.deliver(r2t(command, 0, 0, 100000));
+
+    h.deliver(response(command, 0x02), sense_segment(18, 18));
+
+    EXPECT_TRUE(h.sent().empty());
+    EXPECT_EQ(h.event<TaskDone>().status, 0x02);
+}
+
+TEST(FullFeature, ReportsAnUnderflowOfAWrite) {
+    Harness h;
+    Io io(false, 1000);
+    auto pdu = response(h.start(io.task));
+    pdu.underflow = true;
+    pdu.residual_count = 200;
+    h.deliver(pdu);
+
+    const auto done = h.event<TaskDone>();
+    EXPECT_EQ(done.outcome, TaskOutcome::Completed);
+    EXPECT_EQ(done.residual_count, 200U);
+}
+
+TEST(FullFeature, TakesDataInAnyOrderWhenSoNegotiated) {
+    auto login = logged_in();
+    login.params.data_sequence_in_order = false;
+    Harness h(login);
+    Io io(true, 3000);
+    const auto data = pattern(3000);
+    const auto command = h.start(io.task);
+
+    auto third = data_in(command, 0, 2000);
+    third.final = true;
+    h.deliver(third, part(data, 2000, 1000));
+    auto first = data_in(command, 1, 0);
+    first.final = true;
+    h.deliver(first, part(data, 0, 1000));
+    h.deliver(last_data_in(command, 2, 1000), part(data, 1000, 1000));
+
+    EXPECT_EQ(h.event<TaskDone>().outcome, TaskOutcome::Completed);
+    EXPECT_EQ(io.memory, data);
+}
+
+// Any way of cutting the stream gives the same result -----------------------------------------
+
+Bytes conversation(Harness& h, Io& read, Io& write) {
+    const auto read_command = h.start(read.task);
+    const auto write_command = h.start(write.task);
+    Bytes stream;
+    const auto add = [&](const Bytes& bytes) {
+        stream.insert(stream.end(), bytes.begin(), bytes.end());
+    };
+    proto::NopIn info;
+    add(h.written(info));
+    add(h.written(data_in(read_command, 0, 0), pattern(301)));
+    add(h.written(r2t(write_command, 0, 0, 500)));
+    auto padded = pattern(700);
+    add(h.written(last_data_in(read_command, 1, 301), part(padded, 301, 399)));
+    proto::AsyncMessage async;
+    async.async_event = 1;
+    async.parameter3 = 10;
+    add(h.written(async));
+    add(h.written(response(write_command, 0x02), sense_segment(18, 18)));
+    return stream;
+}
+
+void check_split(std::size_t split, bool digests) {
+    auto login = logged_in();
+    login.params.immediate_data = false;
+    login.params.header_digest = login.params.data_digest = digests;
+    Harness h(login);
+    Io read(true, 700, {5, 300});
+    Io write(false, 500);
+    const auto stream = conversation(h, read, write);
+    ASSERT_TRUE(h.deliver_bytes(part(stream, 0, split)));
+    ASSERT_TRUE(h.deliver_bytes(part(stream, split, stream.size() - split)))
+        << "split at " << split;
+
+    const auto events = h.events();
+    ASSERT_EQ(events.size(), 3U) << "split at " << split;
+    EXPECT_EQ(std::get<TaskDone>(events[0]).outcome, TaskOutcome::Completed);
+    EXPECT_EQ(std::get<AsyncReceived>(events[1]).parameter3, 10);
+    EXPECT_EQ(std::get<TaskDone>(events[2]).status, 0x02);
+    EXPECT_TRUE(std::ranges::equal(part(read.memory, 0, 301), pattern(301)));
+    EXPECT_TRUE(std::ranges::equal(part(read.memory, 301, 399), part(pattern(700), 301, 399)));
+}
+
+TEST(FullFeature, EveryByteSplitGivesTheSameEvents) {
+    for (const bool digests : {false, true}) {
+        for (std::size_t split = 0; split <= 1012; ++split) check_split(split, digests);
+    }
+}
+
+TEST(FullFeature, ReceivesByteByByte) {
+    auto login = logged_in();
+    login.params.immediate_data = false;
+    Harness h(login);
+    h.chunk = 1;
+    Io read(true, 700, {5, 300});
+    Io write(false, 500);
+    ASSERT_TRUE(h.deliver_bytes(conversation(h, read, write)));
+
+    EXPECT_EQ(h.events().size(), 3U);
+    EXPECT_EQ(h.engine.state(), FullFeature::State::Running);
+}
+
+TEST(FullFeature, DeepQueueRunsManyCommandsPerCall) {
+    Harness h;
+    h.window = 128;
+    Io first(true, 0);
+    h.deliver(response(h.start(first.task)));
+    h.events();
+    std::vector<std::unique_ptr<Io>> ios;
+    for (int i = 0; i < 128; ++i) {
+        ios.push_back(std::make_unique<Io>(true, 512));
+        h.submit(ios.back()->task);
+    }
+    const auto commands = h.sent();
+    ASSERT_EQ(commands.size(), 128U);
+
+    Bytes stream;
+    for (const auto& command : commands) {
+        const auto bytes = h.written(last_data_in(command, 0, 0), pattern(512));
+        stream.insert(stream.end(), bytes.begin(), bytes.end());
+    }
+    ASSERT_TRUE(h.deliver_bytes(stream));
+
+    EXPECT_EQ(h.events().size(), 128U);
+    for (const auto& io : ios) EXPECT_EQ(io->memory, pattern(512));
+}
+
+TEST(FullFeature, CountsWhatLinuxCounts) {
+    auto login = logged_in();
+    login.params.immediate_data = false;
+    Harness h(login);
+    Io read(true, 512);
+    Io write(false, 512);
+    const auto read_command = h.start(read.task);
+    h.deliver(last_data_in(read_command, 0, 0), pattern(512));
+    const auto write_command = h.start(write.task);
+    h.deliver(r2t(write_command, 0, 0, 512));
+    h.sent();
+    h.deliver(response(write_command));
+
+    const auto& stats = h.engine.stats();
+    EXPECT_EQ(stats.scsicmd_pdus, 2U);
+    EXPECT_EQ(stats.datain_pdus, 1U);
+    EXPECT_EQ(stats.r2t_pdus, 1U);
+    EXPECT_EQ(stats.dataout_pdus, 1U);
+    EXPECT_EQ(stats.scsirsp_pdus, 1U);
+    EXPECT_EQ(stats.txdata_octets, 3U * 48 + 512);
+    EXPECT_EQ(stats.rxdata_octets, 3U * 48 + 512);
+}
+
+}  // namespace
+}  // namespace iscsi::session
