@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "store": {"base", "record", "os"},
     "firmware": {"base", "record", "os"},
     "discovery": {"base", "proto", "record", "session", "firmware", "os"},
-    "datapath": {"base", "record", "session", "os", "userlink"},
+    "datapath": {"base", "proto", "scsi", "record", "session", "os", "userlink"},
     "userd": {"base", "proto", "scsi", "session", "os", "userlink"},
 }
 LIBRARIES = set(MAY_INCLUDE) - {"userd"}

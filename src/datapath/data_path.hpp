@@ -19,8 +19,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "os/fd.hpp"
+#include "proto/pdu.hpp"
 #include "record/node.hpp"
 #include "session/data_path_events.hpp"
 #include "session/negotiated.hpp"
@@ -51,6 +53,23 @@ struct LoggedInConnection {
     std::uint16_t current_port = 3260;
     std::string local_address;  // our end, numeric
 };
+
+// A connected socket for bind(): the login is still to come.
+struct ConnectedSocket {
+    os::Fd socket;
+    std::uint64_t generation = 0;  // as in LoggedInConnection
+    std::string current_address;
+    std::uint16_t current_port = 3260;
+    std::string local_address;
+};
+
+// A PDU for the control plane: what answers a login that travels through the data path.
+struct ReceivedPdu {
+    std::uint64_t generation = 0;
+    proto::Bhs bhs{};
+    std::vector<std::byte> data;  // with its padding
+};
+using PduHandler = std::function<void(SessionKey, ReceivedPdu)>;
 
 enum class StopMode : std::uint8_t {
     Recover,   // drop the connection; devices stay and queue I/O up to replacement_timeout
@@ -114,6 +133,15 @@ public:
 
     // Where the events of all sessions go. Set once, before anything else.
     virtual void set_event_handler(EventHandler handler) = 0;
+
+    // Whether the login's PDUs travel through the data path. The kernel wants its socket before the
+    // login, since it numbers the commands itself: connect, bind(), log in by send_pdu(), start()
+    // without a socket. The others get a socket on which the login is over, and have no use for
+    // these three.
+    virtual bool carries_login() const { return false; }
+    virtual void set_pdu_handler(PduHandler /*handler*/) {}
+    virtual base::Status bind(SessionKey key, ConnectedSocket socket);
+    virtual base::Status send_pdu(SessionKey key, const proto::Bhs& bhs, base::ConstByteSpan data);
 
     // Makes a session without connection: Created or CreateFailed. After CreateFailed the key is
     // free again.

@@ -242,6 +242,11 @@ std::uint32_t Sysfs::exp_stat_sn(std::uint32_t sid) const {
     return static_cast<std::uint32_t>(number(connection_directory(sid), "exp_statsn").value_or(0));
 }
 
+bool Sysfs::connection_is_up(std::uint32_t sid) const {
+    const std::string state = attribute(connection_directory(sid), "state");
+    return state.empty() || state == "up";
+}
+
 bool Sysfs::kernel_pings(std::uint32_t sid) const {
     return number(connection_directory(sid), "ping_tmo").has_value();
 }

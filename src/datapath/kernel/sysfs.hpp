@@ -116,6 +116,8 @@ public:
     std::vector<LunView> luns(std::uint32_t sid) const;
     // ExpStatSN of a session's connection, as the kernel counts it.
     std::uint32_t exp_stat_sn(std::uint32_t sid) const;
+    // Whether a session's connection works, as far as the kernel tells (older ones do not).
+    bool connection_is_up(std::uint32_t sid) const;
     // Whether the kernel pings by itself.
     bool kernel_pings(std::uint32_t sid) const;
 
