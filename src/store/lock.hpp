@@ -7,33 +7,47 @@
 // lock that costs everyone those 30 s.
 //
 // Ours adds, invisibly to open-iscsi:
-//  1. flock(LOCK_EX) on `lock` first. The kernel gives it up when a process dies, and queues us
-//     without polling. So at most one of ours ever looks at lock.write.
-//  2. After link(), the owner writes "held PID" into the file. That write gives the inode equal
+//  1. flock on `lock` first. The kernel gives it up when a process dies. So at most one of ours at
+//  a
+//     time looks at lock.write, and no living one of ours but itself owns it.
+//  2. After link(), the owner writes "held PID ..." into the file. That write gives the inode equal
 //     mtime and ctime; any later link() or unlink() by anyone moves ctime alone. Hence "held" and
-//     mtime == ctime, seen by the owner of the flock, proves that a dead process of ours left
-//     lock.write behind: it is removed at once.
-//  3. Otherwise open-iscsi made the link. It is alive if some process could be the one: it runs
-//     open-iscsi's code, was started before the link, and is not itself waiting for the lock
-//     (asleep in its 10 ms pause) nor an idle iscsid (in poll). If there is no such process, seen
-//     twice with the link unchanged, the owner is dead and lock.write is removed. If there is one,
-//     we watch the directory (inotify) for the unlink, and look again every 100 ms. A process in a
-//     pid namespace where we cannot see everyone relies on the age of the link alone.
+//     mtime == ctime, seen by the owner of the flock, prove that a dead process of ours left
+//     lock.write behind: it is removed at once. ("free ..." is written before unlink() for the same
+//     reason.)
+//  3. Otherwise open-iscsi made the link. Its owner is alive only if some process that runs
+//     open-iscsi's code is at work: one that sleeps in poll, a receive or its 10 ms pause waits for
+//     something else, for open-iscsi does only file work while it owns the lock. When two looks,
+//     some time apart, find no such process and the same link, its owner is dead and lock.write is
+//     removed. Until then we watch the directory (inotify) for the unlink. In a pid namespace where
+//     others may be out of sight, the link must besides be 3 s old.
 //  4. A link that has stood for 30 s is removed whatever is known, as open-iscsi does.
 //  5. Fairness: open-iscsi polls, we do not, so it could starve. After 200 ms of uninterrupted use
-//     by processes like us, the next one leaves the lock free for 15 ms.
+//  by
+//     processes like us, the next one leaves the lock free for 15 ms.
 //
 // Readers need no lock: our writers replace files whole, and a record that open-iscsi is just
 // writing lacks its END line; only then is it read again under the lock (store.cpp).
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/error.hpp"
-#include "store/paths.hpp"
 
 namespace iscsi::store {
+
+// What the protocol asks of the world besides files; tests bring their own.
+struct LockWorld {
+    // May some process be in the middle of open-iscsi's file work?
+    std::function<bool()> others_at_work;
+    // Can `others_at_work` see every process?
+    bool sees_everyone = true;
+    std::chrono::milliseconds patience{30'000};  // with a living owner
+};
+LockWorld system_lock_world();
 
 // Owns the database's lock; gives it up when destroyed.
 class Lock {
@@ -43,8 +57,9 @@ public:
     ~Lock();
 
     // Waits for it. Errors (Database): "Could not lock discovery DB: PATH: Permission denied" and
-    // the like, or no lock within 30 s of a living process of ours holding it.
-    static base::Result<Lock> acquire(const std::string& lockdir);
+    // the like, or no lock while a living process of ours held it for 30 s.
+    static base::Result<Lock> acquire(const std::string& lockdir,
+                                      const LockWorld& world = system_lock_world());
 
 private:
     struct Held;

@@ -4,9 +4,10 @@
 // are addressed by name, so work on one costs the same whatever the size of the database; `find`
 // reads directory names only.
 //
-// Errors: NoObjectsFound for a record that is not there, Database for files that are missing,
-// unreadable, malformed or not writable, Invalid for refused changes. Messages name the file and,
-// where there is one, the remedy.
+// Errors: NoObjectsFound for a node or iface record that is not there, Database for discovery
+// records that are not there and files that are unreadable, empty or not writable, Invalid for
+// refused changes, SessionExists for records in use. Messages name the file and, where there is
+// one, the remedy; one may have two lines, as open-iscsi's do.
 //
 // Not thread-safe; processes may share a database.
 #pragma once
@@ -27,6 +28,7 @@
 #include "record/update.hpp"
 #include "store/lock.hpp"
 #include "store/paths.hpp"
+#include "store/tree.hpp"
 
 namespace iscsi::store {
 
@@ -41,7 +43,7 @@ struct NodePattern {
     bool is_everything() const { return !target && !portal && !iface; }
 };
 
-// Do two different texts name one address? (os/resolve.hpp has the real one; it may ask DNS.)
+// Do two different texts name one address? os::same_address is the real one; it may ask DNS.
 using SameAddress = std::function<bool(std::string_view a, std::string_view b)>;
 // Is a session using this record? Asked before a record is deleted.
 using InUse = std::function<bool(const record::Node& node)>;
@@ -79,50 +81,60 @@ struct DiscoveryEffect {
     std::vector<base::Error> problems;
 };
 
+class NodeSearch;
+
 class Store {
 public:
     explicit Store(Paths paths, os::Files& files = os::system_files());
 
-    const Paths& paths() const { return paths_; }
-    void set_same_address(SameAddress same_address);
-    void set_in_use(InUse in_use);
+    const Paths& paths() const { return tree_.paths(); }
+    // Unset: names are compared as texts.
+    void set_same_address(SameAddress same_address) { same_address_ = std::move(same_address); }
+    // Unset: nothing is in use.
+    void set_in_use(InUse in_use) { in_use_ = std::move(in_use); }
+    // Unset: faulty lines in records are passed over in silence.
+    void set_on_warning(OnWarning on_warning) { tree_.set_on_warning(std::move(on_warning)); }
 
     // Makes the root directory when missing, as every tool does at start.
     base::Status ensure_root();
 
-    // --- node records ---------------------------------------------------------------------------
+    // --- node records (store_nodes.cpp) ----------------------------------------------------------
     // Names of the matching records, sorted by target, portal directory, iface (as bytes). An empty
-    // database, or no match, is an empty list. Record files are read only to compare a transport.
+    // database, or no match, is an empty list. Record files are read only to compare a transport,
+    // and for the iface's name of a record without a tag.
     base::Result<std::vector<NodeId>> find(const NodePattern& pattern);
+    // A record that lacks its name or portal (someone edited it) gets them from its path.
     base::Result<record::Node> load(const NodeId& id);
     // -o new: writes the record, replacing one of the same name, and links it from where its
-    // discovery_type says.
+    // discovery_type says. A record with a tag also replaces one of the same portal without.
     base::Status add(const record::Node& node);
     // -o update: all assignments or none.
     base::Result<record::Notes> update(const NodeId& id,
                                        std::span<const record::Assignment> assignments);
     // -o delete: the record, its link and emptied directories. Refused (SessionExists) while in
-    // use. A damaged or empty record file is deleted as well.
+    // use. An empty record file is deleted as well.
     base::Status remove(const NodeId& id);
 
-    // --- iface records --------------------------------------------------------------------------
+    // --- iface records (store_ifaces.cpp) --------------------------------------------------------
     // Those with files, by name; without the built-in ones.
     base::Result<std::vector<record::Iface>> ifaces();
     // A file's or a built-in one.
     base::Result<record::Iface> load_iface(std::string_view name);
+    // Writes the file, replacing one of the same name. Refused for the built-in names.
     base::Status add_iface(const record::Iface& iface);
     // Changes the file and the copies in all node records bound to it.
     base::Result<record::Notes> update_iface(std::string_view name,
-                              std::span<const record::Assignment> assignments);
-    // Deletes it and all node records bound to it; refused while one is in use.
+                                             std::span<const record::Assignment> assignments);
+    // Deletes it and all node records bound to it; refused, with nothing deleted, while one of them
+    // is in use.
     base::Status remove_iface(std::string_view name);
 
-    // --- discovery records ----------------------------------------------------------------------
+    // --- discovery records (store_discovery.cpp) -------------------------------------------------
     base::Result<std::vector<DiscoveryId>> send_targets();
     base::Result<record::SendTargets> load_send_targets(const DiscoveryId& id);
     base::Status save_send_targets(const record::SendTargets& discovery);
-    base::Result<record::Notes> update_send_targets(const DiscoveryId& id,
-                                     std::span<const record::Assignment> assignments);
+    base::Result<record::Notes> update_send_targets(
+        const DiscoveryId& id, std::span<const record::Assignment> assignments);
     // Deletes the record and all node records linked from it, used or not.
     base::Status remove_send_targets(const DiscoveryId& id);
 
@@ -130,19 +142,37 @@ public:
     base::Result<record::Isns> load_isns(const DiscoveryId& id);
     base::Status save_isns(const record::Isns& discovery);
     base::Result<record::Notes> update_isns(const DiscoveryId& id,
-                             std::span<const record::Assignment> assignments);
+                                            std::span<const record::Assignment> assignments);
     base::Status remove_isns(const DiscoveryId& id);
 
     // Node records linked from a discovery source, sorted by link name: what `-m discovery -P 1`
-    // prints. For static and firmware records the id is ignored.
+    // prints. For static and firmware records the id is ignored. Dangling links are passed over.
     base::Result<std::vector<NodeId>> linked(record::NodeDiscoveryType type, const DiscoveryId& id);
 
-    // What one discovery run does to the node records.
+    // What one discovery run does to the node records (discovery_effect.cpp).
     base::Result<DiscoveryEffect> apply_discovery(const DiscoveryRun& run);
 
 private:
-    Paths paths_;
-    os::Files& files_;
+    friend class NodeSearch;
+
+    // The private half works under the lock that the public half took; where it may do without, it
+    // is told whether it has it.
+    base::Result<record::Node> read_node(const NodeId& id, bool locked) const;
+    base::Status write_node(const record::Node& node);
+    base::Status erase_node(const NodeId& id);
+    base::Status erase_links(const NodeId& id);
+    base::Status check_unused(const NodeId& id) const;
+    base::Result<std::vector<NodeId>> find_nodes(const NodePattern& pattern, bool locked) const;
+    base::Result<std::vector<NodeId>> linked_from(const std::string& directory) const;
+    std::vector<std::string> link_directories(const record::Node& node) const;
+    base::Status make_discovery_directory(const std::string& directory);
+    base::Status remove_discovery(const std::string& directory, const std::string& file);
+    base::Result<record::Iface> read_iface(std::string_view name, bool locked) const;
+    base::Status apply_portal(const DiscoveryRun& run, const record::Node& node,
+                              DiscoveryEffect& effect);
+    base::Status remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect);
+
+    Tree tree_;
     SameAddress same_address_;
     InUse in_use_;
 };

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/conf.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/numbers.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+
+constexpr std::size_t kConfBytesMax = 1024 * 1024;
+constexpr std::size_t kSimpleLineBytes = 1023;   // what open-iscsi looks at of a line
+constexpr std::size_t kIscsiNameBytesMax = 223;  // RFC 7143 section 4.2.7.1
+
+// Yes is Yes, anything else is No.
+bool simple_yes(std::string_view text, std::string_view key) {
+    return find_simple_value(text, key) == "Yes";
+}
+
+// Keys of other kinds of record are no mistakes here, so only the first reading's warnings about a
+// line's form count, and each reading's about its own values.
+void add_warnings(std::vector<record::Warning>& all, std::vector<record::Warning> more) {
+    for (auto& warning : more) {
+        if (std::ranges::find(all, warning) == all.end()) all.push_back(std::move(warning));
+    }
+}
+
+bool is_iscsi_name(std::string_view name) {
+    if (name.size() > kIscsiNameBytesMax) return false;
+    const bool known_type =
+        name.starts_with("iqn.") || name.starts_with("eui.") || name.starts_with("naa.");
+    return known_type && std::ranges::none_of(name, [](char c) {
+               return c == ' ' || static_cast<unsigned char>(c) < 0x20 || c == '/' || c == ',';
+           });
+}
+
+}  // namespace
+
+base::Result<Conf> load_conf(os::Files& files, const std::string& path) {
+    const auto text = files.read(path, kConfBytesMax);
+    if (!text) {
+        auto failed = os::fail_file(ErrorCode::Database, text.error(), path);
+        failed.error().message += text.error().number == ENOENT
+                                      ? " (install the default iscsid.conf there)"
+                                      : " (make it a file that root can read)";
+        return failed;
+    }
+    Conf conf;
+    constexpr record::ParseOptions kOthersKeys{.keep_unknown = false};
+    add_warnings(conf.warnings, record::parse_into(conf.node, *text, kOthersKeys));
+    add_warnings(conf.warnings, record::parse_into(conf.send_targets, *text, kOthersKeys));
+    add_warnings(conf.warnings, record::parse_into(conf.isns, *text, kOthersKeys));
+    conf.daemon.startup = find_simple_value(*text, "iscsid.startup");
+    conf.daemon.safe_logout = simple_yes(*text, "iscsid.safe_logout");
+    conf.daemon.ipc_auth_uid = simple_yes(*text, "iscsid.ipc_auth_uid");
+    return conf;
+}
+
+base::Result<Identity> load_identity(os::Files& files, const std::string& path) {
+    constexpr std::string_view kRemedy =
+        "write `InitiatorName=` and the name there; `iscsi-iname` makes one";
+    const auto text = files.read(path, kConfBytesMax);
+    if (!text) {
+        auto failed = os::fail_file(ErrorCode::Invalid, text.error(), path);
+        failed.error().message += fmt::format(" ({})", kRemedy);
+        return failed;
+    }
+    Identity identity{.initiator_name = find_simple_value(*text, "InitiatorName"),
+                      .initiator_alias = find_simple_value(*text, "InitiatorAlias")};
+    if (identity.initiator_name.empty()) {
+        return base::fail(ErrorCode::Invalid, "{}: no InitiatorName ({})", path, kRemedy);
+    }
+    if (!is_iscsi_name(identity.initiator_name)) {
+        return base::fail(
+            ErrorCode::Invalid,
+            "{}: '{}' is no iSCSI name; it must start with iqn., eui. or naa., have no "
+            "blanks and at most {} bytes",
+            path, identity.initiator_name, kIscsiNameBytesMax);
+    }
+    return identity;
+}
+
+std::string find_simple_value(std::string_view text, std::string_view key) {
+    for (auto line : base::split(text, '\n')) {
+        line = line.substr(0, kSimpleLineBytes);
+        const auto at = line.find(key);
+        if (at == std::string_view::npos || line.substr(0, at).contains('#')) continue;
+        const auto equals = line.find('=', at + key.size());
+        if (equals == std::string_view::npos) continue;
+        return std::string(base::trim(line.substr(equals + 1)));
+    }
+    return {};
+}
+
+}  // namespace iscsi::store

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How a discovery run changes the node database:
+//
+//   op        record of the same name      new portal   record of this source, not found again
+//   new       kept                         added        kept
+//   update    reset to defaults            added        kept
+//   delete    kept                         not added    deleted unless in use
+//
+// Several ops add up; a run without an op has all three; nonpersistent has none.
+#include <algorithm>
+#include <set>
+
+#include "store/names.hpp"
+#include "store/store.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+using record::Node;
+
+Node node_for(const DiscoveryRun& run, const FoundPortal& found, const record::Iface& iface) {
+    Node node = run.defaults;
+    node.name = found.target;
+    node.tpgt = found.portal.tpgt;
+    node.conn[0].address = found.portal.address;
+    node.conn[0].port = found.portal.port;
+    node.discovery_type = run.type;
+    node.discovery_address = run.source.address;
+    node.discovery_port = run.source.address.empty() ? 0 : run.source.port;
+    node.iface = record::copy_for_node(iface, run.defaults.iface);
+    if (run.type == record::NodeDiscoveryType::Firmware) {
+        node.startup = record::Startup::Onboot;
+        node.conn[0].startup = record::Startup::Onboot;
+    }
+    return node;
+}
+
+bool is_of_source(const Node& node, const DiscoveryRun& run) {
+    return node.discovery_type == run.type && node.discovery_address == run.source.address &&
+           (run.source.address.empty() || node.discovery_port == run.source.port);
+}
+
+}  // namespace
+
+// One portal through one interface. A failure concerns this record only.
+base::Status Store::apply_portal(const DiscoveryRun& run, const Node& node,
+                                 DiscoveryEffect& effect) {
+    auto present = load(node_id(node));
+    if (present && !run.ops.update) {
+        effect.nodes.push_back(std::move(*present));
+        return {};
+    }
+    if (run.ops.add || run.ops.update) ISCSI_TRY_VOID(add(node));
+    effect.nodes.push_back(node);
+    return {};
+}
+
+base::Status Store::remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect) {
+    std::set<NodeId> found;
+    for (const Node& node : effect.nodes) found.insert(node_id(node));
+    ISCSI_TRY(const auto all, find({}));
+    for (const NodeId& id : all) {
+        if (found.contains(id)) continue;
+        const auto node = load(id);
+        if (!node || !is_of_source(*node, run)) continue;  // another's, or damaged
+        auto removed = remove(id);
+        if (removed) {
+            effect.removed.push_back(id);
+        } else if (removed.error().code != ErrorCode::NoObjectsFound) {
+            effect.problems.push_back(std::move(removed).error());
+        }
+    }
+    return {};
+}
+
+base::Result<DiscoveryEffect> Store::apply_discovery(const DiscoveryRun& run) {
+    DiscoveryEffect effect;
+    std::set<NodeId> seen;  // targets may name a portal twice
+    for (const FoundPortal& found : run.portals) {
+        for (const record::Iface& iface : run.ifaces) {
+            const Node node = node_for(run, found, iface);
+            if (auto valid = check_node_id(node_id(node)); !valid) {
+                effect.problems.push_back(std::move(valid).error());
+                continue;
+            }
+            if (!seen.insert(node_id(node)).second) continue;
+            ISCSI_TRY_VOID(apply_portal(run, node, effect));
+        }
+    }
+    if (run.ops.remove) ISCSI_TRY_VOID(remove_stale(run, effect));
+    return effect;
+}
+
+}  // namespace iscsi::store

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Discovery records, and the node records linked from them.
+#include <optional>
+
+#include "store/names.hpp"
+#include "store/store.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+using record::NodeDiscoveryType;
+
+std::unexpected<base::Error> fail_no_record(const DiscoveryId& id) {
+    return base::fail(ErrorCode::Database, "Discovery record [{},{}] not found.", id.address,
+                      id.port);
+}
+
+base::Status check_id(const DiscoveryId& id) {
+    return check_name("discovery address", discovery_name(id));
+}
+
+template <class Record>
+DiscoveryId id_of(const Record& record) {
+    return {record.address, record.port};
+}
+
+// Reads the record's file, or the plain file that old versions had in place of its directory.
+template <class Record>
+base::Result<Record> read_record(const Tree& tree, const std::string& directory,
+                                 const std::string& file, bool locked) {
+    Record record;
+    ISCSI_TRY(bool present, tree.read(file, record, locked));
+    if (!present && tree.is_regular(directory)) {
+        ISCSI_TRY(present, tree.read(directory, record, locked));
+    }
+    if (!present)
+        return fail_no_record(*parse_discovery_name(directory.substr(directory.rfind('/') + 1)));
+    return record;
+}
+
+// A link leads to the portal's directory; what its name has beyond that is the iface.
+std::optional<NodeId> id_from_link(const std::string& nodes, std::string_view name,
+                                   std::string_view target) {
+    if (!target.starts_with(nodes + "/")) return std::nullopt;
+    target.remove_prefix(nodes.size() + 1);
+    const auto slash = target.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto portal = parse_portal_name(target.substr(slash + 1));
+    if (!portal) return std::nullopt;
+    NodeId id{std::string(target.substr(0, slash)), portal->address, portal->port, portal->tpgt,
+              ""};
+    const std::string prefix = link_name(id);
+    if (!name.starts_with(prefix)) return std::nullopt;
+    id.iface = name.substr(prefix.size());
+    return id;
+}
+
+}  // namespace
+
+// --- lists ---------------------------------------------------------------------------------------
+
+base::Result<std::vector<DiscoveryId>> Store::send_targets() {
+    std::vector<DiscoveryId> found;
+    ISCSI_TRY(const auto entries, tree_.list(paths().send_targets()));
+    for (const auto& entry : entries) {
+        const auto id = parse_discovery_name(entry.name);
+        if (id && entry.kind != os::FileKind::Link) found.push_back(*id);
+    }
+    return found;
+}
+
+base::Result<std::vector<DiscoveryId>> Store::isns() {
+    std::vector<DiscoveryId> found;
+    ISCSI_TRY(const auto entries, tree_.list(paths().isns()));
+    for (const auto& entry : entries) {
+        const auto id = parse_discovery_name(entry.name);
+        if (id && entry.kind != os::FileKind::Link) found.push_back(*id);
+    }
+    return found;
+}
+
+base::Result<std::vector<NodeId>> Store::linked_from(const std::string& directory) const {
+    std::vector<NodeId> found;
+    ISCSI_TRY(const auto entries, tree_.list(directory));
+    for (const auto& entry : entries) {
+        if (entry.kind != os::FileKind::Link) continue;
+        const auto target = tree_.files().read_link(directory + "/" + entry.name);
+        if (!target) continue;  // removed meanwhile
+        const auto id = id_from_link(paths().nodes(), entry.name, *target);
+        if (id && tree_.is_regular(record_path(paths(), *id))) found.push_back(*id);
+    }
+    return found;
+}
+
+base::Result<std::vector<NodeId>> Store::linked(NodeDiscoveryType type, const DiscoveryId& id) {
+    switch (type) {
+        case NodeDiscoveryType::SendTargets:
+        case NodeDiscoveryType::OffloadSendTargets:
+            ISCSI_TRY_VOID(check_id(id));
+            return linked_from(send_targets_directory(paths(), id));
+        case NodeDiscoveryType::Isns:
+            if (id.address.empty()) return linked_from(paths().isns());  // the old layout
+            ISCSI_TRY_VOID(check_id(id));
+            return linked_from(isns_directory(paths(), id));
+        case NodeDiscoveryType::Firmware:
+            return linked_from(paths().firmware_links());
+        case NodeDiscoveryType::Slp:
+        case NodeDiscoveryType::Static:
+            break;
+    }
+    return linked_from(paths().static_links());
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+base::Result<record::SendTargets> Store::load_send_targets(const DiscoveryId& id) {
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(auto record,
+              read_record<record::SendTargets>(tree_, send_targets_directory(paths(), id),
+                                               send_targets_file(paths(), id), /*locked=*/false));
+    record.address = id.address;
+    record.port = id.port;
+    return record;
+}
+
+base::Result<record::Isns> Store::load_isns(const DiscoveryId& id) {
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(auto record,
+              read_record<record::Isns>(tree_, isns_directory(paths(), id), isns_file(paths(), id),
+                                        /*locked=*/false));
+    record.address = id.address;
+    record.port = id.port;
+    return record;
+}
+
+// Where old versions had the record as a plain file, its directory takes the file's place.
+base::Status Store::make_discovery_directory(const std::string& directory) {
+    if (tree_.is_regular(directory)) ISCSI_TRY_VOID(tree_.remove_file(directory));
+    return tree_.make_directory(directory);
+}
+
+base::Status Store::save_send_targets(const record::SendTargets& discovery) {
+    const DiscoveryId id = id_of(discovery);
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY_VOID(make_discovery_directory(send_targets_directory(paths(), id)));
+    return tree_.write(send_targets_file(paths(), id), record::print_file(discovery));
+}
+
+base::Status Store::save_isns(const record::Isns& discovery) {
+    const DiscoveryId id = id_of(discovery);
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY_VOID(make_discovery_directory(isns_directory(paths(), id)));
+    return tree_.write(isns_file(paths(), id), record::print_file(discovery));
+}
+
+base::Result<record::Notes> Store::update_send_targets(
+    const DiscoveryId& id, std::span<const record::Assignment> assignments) {
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    const std::string directory = send_targets_directory(paths(), id);
+    const std::string file = send_targets_file(paths(), id);
+    ISCSI_TRY(auto record,
+              read_record<record::SendTargets>(tree_, directory, file, /*locked=*/true));
+    ISCSI_TRY(auto notes, record::update(record, assignments));
+    ISCSI_TRY_VOID(make_discovery_directory(directory));
+    ISCSI_TRY_VOID(tree_.write(file, record::print_file(record)));
+    return notes;
+}
+
+base::Result<record::Notes> Store::update_isns(const DiscoveryId& id,
+                                               std::span<const record::Assignment> assignments) {
+    ISCSI_TRY_VOID(check_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    const std::string directory = isns_directory(paths(), id);
+    const std::string file = isns_file(paths(), id);
+    ISCSI_TRY(auto record, read_record<record::Isns>(tree_, directory, file, /*locked=*/true));
+    ISCSI_TRY(auto notes, record::update(record, assignments));
+    ISCSI_TRY_VOID(make_discovery_directory(directory));
+    ISCSI_TRY_VOID(tree_.write(file, record::print_file(record)));
+    return notes;
+}
+
+// Node records first: what is left after a crash is a discovery record that can be deleted again.
+base::Status Store::remove_discovery(const std::string& directory, const std::string& file) {
+    ISCSI_TRY(const auto lock, tree_.lock());
+    if (tree_.is_regular(directory)) return tree_.remove_file(directory);
+    ISCSI_TRY(const auto nodes, linked_from(directory));
+    for (const NodeId& id : nodes) ISCSI_TRY_VOID(erase_node(id));
+    ISCSI_TRY(const auto rest, tree_.list(directory));
+    for (const auto& entry : rest) {
+        if (entry.kind == os::FileKind::Link) {
+            ISCSI_TRY_VOID(tree_.remove_link(directory + "/" + entry.name));
+        }
+    }
+    ISCSI_TRY_VOID(tree_.remove_file(file));
+    tree_.remove_empty_directory(directory);
+    return {};
+}
+
+base::Status Store::remove_send_targets(const DiscoveryId& id) {
+    ISCSI_TRY_VOID(check_id(id));
+    const std::string directory = send_targets_directory(paths(), id);
+    if (!tree_.is_directory(directory) && !tree_.is_regular(directory)) return fail_no_record(id);
+    return remove_discovery(directory, send_targets_file(paths(), id));
+}
+
+base::Status Store::remove_isns(const DiscoveryId& id) {
+    ISCSI_TRY_VOID(check_id(id));
+    const std::string directory = isns_directory(paths(), id);
+    if (!tree_.is_directory(directory) && !tree_.is_regular(directory)) return fail_no_record(id);
+    return remove_discovery(directory, isns_file(paths(), id));
+}
+
+}  // namespace iscsi::store

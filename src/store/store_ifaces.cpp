@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Iface records, and what follows from a change of one for the node records bound to it.
+#include "store/names.hpp"
+#include "store/store.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+using record::Iface;
+
+// A leftover of old packages' documentation, which is no record.
+constexpr std::string_view kExample = "iface.example";
+
+NodePattern bound_to(const Iface& iface) {
+    NodePattern pattern;
+    pattern.iface = iface;
+    return pattern;
+}
+
+base::Status refuse_builtin(std::string_view name, std::string_view verb) {
+    if (!record::is_builtin_iface(name)) return {};
+    return base::fail(ErrorCode::Invalid, "iface {} is a special interface and cannot be {}.", name,
+                      verb);
+}
+
+}  // namespace
+
+base::Result<Iface> Store::read_iface(std::string_view name, bool locked) const {
+    if (record::is_builtin_iface(name)) return record::builtin_iface(name);
+    ISCSI_TRY_VOID(check_name("interface name", name));
+    Iface iface;
+    ISCSI_TRY(const bool present, tree_.read(iface_file(paths(), name), iface, locked));
+    if (!present) {
+        return base::fail(ErrorCode::NoObjectsFound, "Could not read iface info for {}.", name);
+    }
+    iface.iscsi_ifacename = name;  // the file's name is the record's
+    return iface;
+}
+
+base::Result<std::vector<Iface>> Store::ifaces() {
+    std::vector<Iface> found;
+    ISCSI_TRY(const auto entries, tree_.list(paths().ifaces()));
+    for (const auto& entry : entries) {
+        if (entry.kind == os::FileKind::Directory || entry.name == kExample) continue;
+        if (record::is_builtin_iface(entry.name)) continue;  // a file can't redefine these
+        auto iface = read_iface(entry.name, /*locked=*/false);
+        if (iface) {
+            found.push_back(std::move(*iface));
+        } else if (iface.error().code != ErrorCode::NoObjectsFound) {
+            return std::unexpected(std::move(iface).error());
+        }
+    }
+    return found;
+}
+
+base::Result<Iface> Store::load_iface(std::string_view name) {
+    return read_iface(name, /*locked=*/false);
+}
+
+base::Status Store::add_iface(const Iface& iface) {
+    const std::string& name = iface.iscsi_ifacename;
+    if (record::is_builtin_iface(name)) {
+        return base::fail(ErrorCode::Invalid,
+                          "iface {} is a special interface and is not stored in {}.", name,
+                          paths().ifaces());
+    }
+    ISCSI_TRY_VOID(check_name("interface name", name));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY_VOID(tree_.make_directory(paths().ifaces()));
+    return tree_.write(iface_file(paths(), name), record::print_file(iface));
+}
+
+base::Result<record::Notes> Store::update_iface(std::string_view name,
+                                                std::span<const record::Assignment> assignments) {
+    ISCSI_TRY_VOID(refuse_builtin(name, "modified"));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY(auto iface, read_iface(name, /*locked=*/true));
+    ISCSI_TRY(const auto bound, find_nodes(bound_to(iface), /*locked=*/true));
+    ISCSI_TRY(auto notes, record::update(iface, assignments));
+    ISCSI_TRY_VOID(tree_.write(iface_file(paths(), name), record::print_file(iface)));
+    for (const NodeId& id : bound) {
+        auto node = read_node(id, /*locked=*/true);
+        if (!node && node.error().code == ErrorCode::NoObjectsFound) continue;
+        if (!node) return std::unexpected(std::move(node).error());
+        node->iface = record::copy_for_node(iface, node->iface);
+        ISCSI_TRY_VOID(write_node(*node));
+    }
+    return notes;
+}
+
+base::Status Store::remove_iface(std::string_view name) {
+    ISCSI_TRY_VOID(refuse_builtin(name, "deleted"));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY(const auto iface, read_iface(name, /*locked=*/true));
+    ISCSI_TRY(const auto bound, find_nodes(bound_to(iface), /*locked=*/true));
+    for (const NodeId& id : bound) ISCSI_TRY_VOID(check_unused(id));
+    for (const NodeId& id : bound) ISCSI_TRY_VOID(erase_node(id));
+    return tree_.remove_file(iface_file(paths(), name));
+}
+
+}  // namespace iscsi::store

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Node records. Order of steps, so that a crash leaves nothing worse than a missing link or an
+// empty directory, both of which everyone passes over: a record is written before it is linked, and
+// unlinked before it is deleted.
+#include <algorithm>
+
+#include "store/names.hpp"
+#include "store/store.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+using record::Node;
+using record::NodeDiscoveryType;
+
+// The parts of a record's identity that its file lacks.
+void complete_from_path(Node& node, const NodeId& id) {
+    if (node.name.empty()) {
+        node.name = id.target;
+        node.tpgt = id.tpgt;
+        node.conn[0].port = id.port;
+    }
+    if (node.conn[0].address.empty()) node.conn[0].address = id.address;
+}
+
+std::unexpected<base::Error> fail_no_record(const NodeId& id) {
+    return base::fail(ErrorCode::NoObjectsFound, "No record {}", describe(id));
+}
+
+}  // namespace
+
+Store::Store(Paths paths, os::Files& files) : tree_(std::move(paths), files) {}
+
+base::Status Store::ensure_root() { return tree_.make_directory(paths().dbroot); }
+
+// --- finding -------------------------------------------------------------------------------------
+
+// One walk over the tree, or the part of it that the pattern names.
+class NodeSearch {
+public:
+    NodeSearch(const Store& store, const NodePattern& pattern, bool locked)
+        : store_(store), tree_(store.tree_), pattern_(pattern), locked_(locked) {}
+
+    base::Result<std::vector<NodeId>> run() {
+        if (pattern_.target) {
+            ISCSI_TRY_VOID(check_name("target name", *pattern_.target));
+            ISCSI_TRY_VOID(search_target(*pattern_.target));
+            return std::move(found_);
+        }
+        ISCSI_TRY(const auto targets, tree_.list(tree_.paths().nodes()));
+        for (const auto& entry : targets) {
+            if (entry.kind != os::FileKind::Regular) ISCSI_TRY_VOID(search_target(entry.name));
+        }
+        return std::move(found_);
+    }
+
+private:
+    base::Status search_target(const std::string& target) {
+        const std::string directory = target_directory(tree_.paths(), target);
+        ISCSI_TRY(const auto portals, tree_.list(directory));
+        for (const auto& entry : portals) {
+            const auto portal = parse_portal_name(entry.name);
+            if (!portal || !is_wanted(*portal)) continue;
+            NodeId id{target, portal->address, portal->port, portal->tpgt};
+            if (portal->tpgt == record::kUnknownTpgt) {
+                if (tree_.is_regular(directory + "/" + entry.name)) take_if_wanted(id);
+            } else if (entry.kind != os::FileKind::Regular) {
+                ISCSI_TRY_VOID(search_portal(directory + "/" + entry.name, id));
+            }
+        }
+        return {};
+    }
+
+    base::Status search_portal(const std::string& directory, NodeId& id) {
+        ISCSI_TRY(const auto ifaces, tree_.list(directory));
+        for (const auto& entry : ifaces) {
+            if (entry.kind == os::FileKind::Directory) continue;
+            if (entry.name.starts_with(os::kScratchPrefix)) continue;
+            id.iface = entry.name;
+            take_if_wanted(id);
+        }
+        return {};
+    }
+
+    bool is_wanted(const PortalName& portal) const {
+        if (!pattern_.portal) return true;
+        if (portal.port != pattern_.portal->port) return false;
+        return portal.address == pattern_.portal->address ||
+               (store_.same_address_ &&
+                store_.same_address_(portal.address, pattern_.portal->address));
+    }
+
+    // Compares the interface, as far as possible by the path alone. A damaged record goes by its
+    // path: someone must be able to delete it.
+    void take_if_wanted(NodeId id) {
+        const auto& wanted = pattern_.iface;
+        const bool named_by_path = id.tpgt != record::kUnknownTpgt;
+        if (named_by_path && wanted && wanted->iscsi_ifacename != id.iface) return;
+        const bool wants_transport = wanted && !wanted->transport_name.empty() &&
+                                     wanted->iscsi_ifacename != record::kDefaultIface;
+        if (!named_by_path || wants_transport) {
+            const auto node = store_.read_node(id, locked_);
+            if (!node && node.error().code == ErrorCode::NoObjectsFound) return;
+            if (node && !named_by_path) id.iface = node->iface.iscsi_ifacename;
+            if (node && wanted && !record::matches_iface(*wanted, node->iface)) return;
+            if (!node && wanted && !named_by_path) return;
+        }
+        found_.push_back(std::move(id));
+    }
+
+    const Store& store_;
+    const Tree& tree_;
+    const NodePattern& pattern_;
+    bool locked_;
+    std::vector<NodeId> found_;
+};
+
+base::Result<std::vector<NodeId>> Store::find_nodes(const NodePattern& pattern, bool locked) const {
+    return NodeSearch(*this, pattern, locked).run();
+}
+
+base::Result<std::vector<NodeId>> Store::find(const NodePattern& pattern) {
+    return find_nodes(pattern, /*locked=*/false);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+base::Result<Node> Store::read_node(const NodeId& id, bool locked) const {
+    ISCSI_TRY_VOID(check_node_id(id));
+    Node node;
+    ISCSI_TRY(const bool present, tree_.read(record_path(paths(), id), node, locked));
+    if (!present) return fail_no_record(id);
+    complete_from_path(node, id);
+    return node;
+}
+
+base::Result<Node> Store::load(const NodeId& id) { return read_node(id, /*locked=*/false); }
+
+// --- writing -------------------------------------------------------------------------------------
+
+// The directories a record may be linked from; the first that exists is taken, else the last is
+// made.
+std::vector<std::string> Store::link_directories(const Node& node) const {
+    const DiscoveryId source{node.discovery_address, node.discovery_port};
+    switch (node.discovery_type) {
+        case NodeDiscoveryType::SendTargets:
+        case NodeDiscoveryType::OffloadSendTargets:
+            return {send_targets_directory(paths(), source)};
+        case NodeDiscoveryType::Isns:
+            return {isns_directory(paths(), source), paths().isns()};
+        case NodeDiscoveryType::Firmware:
+            return {paths().firmware_links()};
+        case NodeDiscoveryType::Slp:  // was never written by anyone
+        case NodeDiscoveryType::Static:
+            break;
+    }
+    return {paths().static_links()};
+}
+
+base::Status Store::write_node(const Node& node) {
+    const NodeId id = node_id(node);
+    ISCSI_TRY_VOID(check_node_id(id));
+    const std::string path = record_path(paths(), id);
+    if (id.tpgt == record::kUnknownTpgt) {
+        ISCSI_TRY_VOID(tree_.make_directory(target_directory(paths(), id.target)));
+        return tree_.write(path, record::print_file(node));
+    }
+    // Compat: the tag of a portal became known; the record without one is superseded. The directory
+    // has another name, so the old record goes only when the new one is on disk.
+    ISCSI_TRY_VOID(tree_.make_directory(portal_path(paths(), id)));
+    ISCSI_TRY_VOID(tree_.write(path, record::print_file(node)));
+    NodeId without_tag = id;
+    without_tag.tpgt = record::kUnknownTpgt;
+    const std::string superseded = record_path(paths(), without_tag);
+    if (tree_.is_regular(superseded)) ISCSI_TRY_VOID(tree_.remove_file(superseded));
+    return {};
+}
+
+base::Status Store::add(const Node& node) {
+    const NodeId id = node_id(node);
+    ISCSI_TRY_VOID(check_node_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    const auto directories = link_directories(node);
+    const auto existing =
+        std::ranges::find_if(directories, [&](const auto& d) { return tree_.is_directory(d); });
+    const std::string& home = existing == directories.end() ? directories.back() : *existing;
+    const std::string link = home + "/" + link_name(id);
+
+    // A record of the same name may be linked from elsewhere.
+    const auto old = read_node(id, /*locked=*/true);
+    if (old && link_directories(*old) != directories) ISCSI_TRY_VOID(erase_links(id));
+    ISCSI_TRY_VOID(write_node(node));
+    if (id.tpgt == record::kUnknownTpgt) return {};  // Compat: these have no links
+    ISCSI_TRY_VOID(tree_.make_directory(home));
+    return tree_.link(link, portal_path(paths(), id));
+}
+
+base::Result<record::Notes> Store::update(const NodeId& id,
+                                          std::span<const record::Assignment> assignments) {
+    ISCSI_TRY_VOID(check_node_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY(auto node, read_node(id, /*locked=*/true));
+    ISCSI_TRY(auto notes, record::update(node, assignments));
+    // The path, not the text, says which record this is.
+    node.name = id.target;
+    node.tpgt = id.tpgt;
+    node.conn[0].address = id.address;
+    node.conn[0].port = id.port;
+    if (id.tpgt != record::kUnknownTpgt) node.iface.iscsi_ifacename = id.iface;
+    ISCSI_TRY_VOID(write_node(node));
+    return notes;
+}
+
+// --- deleting ------------------------------------------------------------------------------------
+
+base::Status Store::check_unused(const NodeId& id) const {
+    if (!in_use_) return {};
+    const auto node = read_node(id, /*locked=*/true);
+    if (!node || !in_use_(*node)) return {};
+    return base::fail(ErrorCode::SessionExists,
+                      "This command will remove the record {}, but a session is using it. Logout "
+                      "session then rerun command to remove record.",
+                      describe(id));
+}
+
+// All links to a record, wherever they are: the record itself, which tells, may be damaged.
+base::Status Store::erase_links(const NodeId& id) {
+    if (id.tpgt == record::kUnknownTpgt) return {};
+    const std::string name = link_name(id);
+    std::vector<std::string> directories{paths().static_links(), paths().firmware_links(),
+                                         paths().isns()};
+    const auto node = read_node(id, /*locked=*/true);
+    if (node) {
+        directories = link_directories(*node);
+    } else {
+        for (const std::string& parent : {paths().send_targets(), paths().isns()}) {
+            ISCSI_TRY(const auto sources, tree_.list(parent));
+            for (const auto& source : sources) {
+                if (source.kind == os::FileKind::Directory) {
+                    directories.push_back(parent + "/" + source.name);
+                }
+            }
+        }
+    }
+    for (const std::string& directory : directories) {
+        ISCSI_TRY_VOID(tree_.remove_link(directory + "/" + name));
+    }
+    return {};
+}
+
+base::Status Store::erase_node(const NodeId& id) {
+    ISCSI_TRY_VOID(erase_links(id));
+    ISCSI_TRY_VOID(tree_.remove_file(record_path(paths(), id)));
+    if (id.tpgt != record::kUnknownTpgt) tree_.remove_empty_directory(portal_path(paths(), id));
+    tree_.remove_empty_directory(target_directory(paths(), id.target));
+    return {};
+}
+
+base::Status Store::remove(const NodeId& id) {
+    ISCSI_TRY_VOID(check_node_id(id));
+    ISCSI_TRY(const auto lock, tree_.lock());
+    const auto node = read_node(id, /*locked=*/true);
+    if (!node && node.error().code == ErrorCode::NoObjectsFound) return fail_no_record(id);
+    ISCSI_TRY_VOID(check_unused(id));
+    return erase_node(id);
+}
+
+}  // namespace iscsi::store

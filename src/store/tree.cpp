@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/tree.hpp"
+
+#include <cerrno>
+
+#include "base/numbers.hpp"
+
+namespace iscsi::store {
+
+namespace {
+
+using base::ErrorCode;
+
+constexpr std::string_view kEndLine = "# END RECORD";
+
+bool is_whole(std::string_view text) { return base::trim(text).ends_with(kEndLine); }
+
+// A file in which a killed writer left nothing, or nothing but comments.
+bool has_a_key(std::string_view text) {
+    for (const auto line : base::split(text, '\n')) {
+        const auto trimmed = base::trim(line);
+        if (!trimmed.empty() && !trimmed.starts_with('#')) return true;
+    }
+    return false;
+}
+
+std::string_view remedy(int error_number) {
+    switch (error_number) {
+        case EACCES:
+        case EPERM:
+            return " (only root may use the record database)";
+        case ENOSPC:
+            return " (make room on the file system)";
+        case EFBIG:
+            return " (this is no record; remove it)";
+        case ENOTDIR:
+            return " (a file is in the place of a directory; remove it)";
+        case EISDIR:
+            return " (a directory is in the place of a file; remove it)";
+        default:
+            return "";
+    }
+}
+
+}  // namespace
+
+std::unexpected<base::Error> fail_on(std::string_view action, const std::string& path,
+                                     os::Errno error) {
+    auto failed = os::fail_file(ErrorCode::Database, error, fmt::format("{} {}", action, path));
+    failed.error().message += remedy(error.number);
+    return failed;
+}
+
+base::Result<std::optional<std::string>> Tree::read_once(const std::string& path) const {
+    auto text = files_.read(path, kRecordBytesMax);
+    if (text) return std::optional(std::move(*text));
+    // ENOTDIR: a portal's plain file is where this record's directory would be.
+    const int number = text.error().number;
+    if (number == ENOENT || number == ENOTDIR) return std::optional<std::string>();
+    return fail_on("Could not open", path, text.error());
+}
+
+base::Result<std::optional<std::string>> Tree::read_text(const std::string& path,
+                                                         bool locked) const {
+    ISCSI_TRY(auto text, read_once(path));
+    if (text && !locked && !is_whole(*text)) {
+        ISCSI_TRY(const auto held, lock());
+        ISCSI_TRY(text, read_once(path));
+    }
+    if (text && !has_a_key(*text)) {
+        return base::fail(
+            ErrorCode::Database,
+            "{} is empty: its writer was interrupted. Delete the record or discover it "
+            "anew.",
+            path);
+    }
+    return text;
+}
+
+base::Status Tree::write(const std::string& path, std::string_view text) const {
+    os::remove_stale_scratch(files_, paths_.dbroot);
+    const auto written = os::replace_file(files_, {path, text, paths_.dbroot});
+    if (!written) return fail_on("Could not write", path, written.error());
+    return {};
+}
+
+base::Status Tree::make_directory(const std::string& path) const {
+    const auto made = os::make_directories(files_, path);
+    if (!made) return fail_on("Could not make", path, made.error());
+    return {};
+}
+
+base::Status Tree::remove_file(const std::string& path) const {
+    const auto removed = files_.unlink(path);
+    if (removed || removed.error().number == ENOENT || removed.error().number == ENOTDIR) return {};
+    return fail_on("Could not remove", path, removed.error());
+}
+
+void Tree::remove_empty_directory(const std::string& path) const {
+    (void)files_.remove_directory(path);  // not empty, or gone already: both are fine
+}
+
+base::Status Tree::link(const std::string& path, const std::string& target) const {
+    auto made = files_.make_link(target, path);
+    if (!made && made.error().number == EEXIST) {
+        if (files_.read_link(path).value_or("") == target) return {};
+        ISCSI_TRY_VOID(remove_link(path));
+        made = files_.make_link(target, path);
+    }
+    if (!made) return fail_on("Could not make link from disc source", path, made.error());
+    return {};
+}
+
+base::Status Tree::remove_link(const std::string& path) const {
+    const auto removed = files_.unlink(path);
+    if (removed || removed.error().number == ENOENT || removed.error().number == ENOTDIR) return {};
+    return fail_on("Could not remove link", path, removed.error());
+}
+
+base::Result<std::vector<os::DirectoryEntry>> Tree::list(const std::string& path) const {
+    auto entries = files_.list(path);
+    if (entries) return std::move(*entries);
+    if (entries.error().number == ENOENT) return std::vector<os::DirectoryEntry>{};
+    return fail_on("Could not list", path, entries.error());
+}
+
+bool Tree::is_regular(const std::string& path) const {
+    const auto info = files_.info(path);
+    return info && info->kind == os::FileKind::Regular;
+}
+
+bool Tree::is_directory(const std::string& path) const {
+    const auto info = files_.info(path);
+    return info && info->kind == os::FileKind::Directory;
+}
+
+}  // namespace iscsi::store

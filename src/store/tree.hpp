@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The files of the record tree: reading a record whole, replacing it, links, and tidying up
+// directories. The store's transactions (store*.cpp) are made of these steps. Those that change
+// something are called under the lock.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.hpp"
+#include "os/files.hpp"
+#include "record/text.hpp"
+#include "store/lock.hpp"
+#include "store/paths.hpp"
+
+namespace iscsi::store {
+
+// Told of faulty lines in record files; the program prints them.
+using OnWarning = std::function<void(const std::string& path, const record::Warning& warning)>;
+
+// Longest record file that is read; a real one has 5 KiB.
+inline constexpr std::size_t kRecordBytesMax = 256 * 1024;
+
+class Tree {
+public:
+    Tree(Paths paths, os::Files& files) : paths_(std::move(paths)), files_(files) {}
+
+    const Paths& paths() const { return paths_; }
+    os::Files& files() const { return files_; }
+    void set_on_warning(OnWarning on_warning) { on_warning_ = std::move(on_warning); }
+
+    base::Result<Lock> lock() const { return Lock::acquire(paths_.lockdir); }
+
+    // Reads a record into `record`, over what is there. nullopt-like `false`: no such file. Errors
+    // (Database) name the file: unreadable, too long, or without any key (a writer was killed).
+    // Under the lock nobody else is writing; without it, a record that lacks its END line may just
+    // be being written by open-iscsi, and is read again under the lock.
+    template <class Record>
+    base::Result<bool> read(const std::string& path, Record& record, bool locked) const {
+        ISCSI_TRY(const auto text, read_text(path, locked));
+        if (!text) return false;
+        for (const auto& warning : record::parse_into(record, *text)) {
+            if (on_warning_) on_warning_(path, warning);
+        }
+        return true;
+    }
+
+    base::Status write(const std::string& path, std::string_view text) const;
+    base::Status make_directory(const std::string& path) const;
+    // Not being there is no error.
+    base::Status remove_file(const std::string& path) const;
+    // Only if it is empty, and never an error: directories are no data.
+    void remove_empty_directory(const std::string& path) const;
+    // Makes a link to `target`, or turns an existing one there.
+    base::Status link(const std::string& path, const std::string& target) const;
+    base::Status remove_link(const std::string& path) const;
+    // Not being there is an empty list.
+    base::Result<std::vector<os::DirectoryEntry>> list(const std::string& path) const;
+    bool is_regular(const std::string& path) const;
+    bool is_directory(const std::string& path) const;
+
+private:
+    base::Result<std::optional<std::string>> read_text(const std::string& path, bool locked) const;
+    base::Result<std::optional<std::string>> read_once(const std::string& path) const;
+
+    Paths paths_;
+    os::Files& files_;
+    OnWarning on_warning_;
+};
+
+// "Could not open PATH: Permission denied (only root may use the record database)".
+std::unexpected<base::Error> fail_on(std::string_view action, const std::string& path,
+                                     os::Errno error);
+
+}  // namespace iscsi::store
