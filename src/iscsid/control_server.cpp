@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsid/control_server.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <asio/buffer.hpp>
+#include <asio/steady_timer.hpp>
+#include <deque>
+#include <utility>
+
+#include "base/log.hpp"
+#include "os/unix_socket.hpp"
+
+namespace iscsi::iscsid {
+
+using asio::local::stream_protocol;
+using base::ErrorCode;
+
+namespace {
+
+constexpr std::size_t kChunkBytes = 64 * 1024;
+// After the descriptors have run out.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+}  // namespace
+
+//   Reading ──line──▶ Answering ──Done──▶ Closing (what is left is written) ──▶ gone
+//      └── bad request, wrong user ──────────▲
+class ControlServer::Client final : public Answers,
+                                    public std::enable_shared_from_this<ControlServer::Client> {
+public:
+    Client(ControlServer& server, stream_protocol::socket socket)
+        : server_(&server), socket_(std::move(socket)), drop_timer_(server.io_) {}
+
+    void begin() {
+        const auto peer = os::peer_credentials(socket_.native_handle());
+        if (!peer || peer->uid != server_->options_.allowed_uid) {
+            return refuse(ErrorCode::Access, "only root may ask");
+        }
+        read();
+    }
+
+    void send(const control::Answer& answer) override {
+        if (state_ == State::Closing || state_ == State::Gone) return;
+        if (std::holds_alternative<control::Done>(answer)) state_ = State::Closing;
+        push(control::encode(answer));
+    }
+
+    bool idle() const { return state_ == State::Reading && incoming_.empty(); }
+
+    void drop() {
+        if (std::exchange(state_, State::Gone) == State::Gone) return;
+        server_->incoming_bytes_ -= incoming_.size();
+        asio::error_code ignored;
+        socket_.close(ignored);
+        server_->clients_.erase(shared_from_this());
+    }
+
+    // The server ends before this client: whatever still refers to it finds nothing to do.
+    void orphan() {
+        state_ = State::Gone;
+        asio::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
+    enum class State : std::uint8_t { Reading, Answering, Closing, Gone };
+
+    void read() {
+        socket_.async_read_some(asio::buffer(chunk_),
+                                [self = shared_from_this()](asio::error_code error,
+                                                            std::size_t count) {
+                                    if (self->state_ == State::Gone) return;
+                                    if (error) return self->on_hangup();
+                                    self->on_bytes({self->chunk_.data(), count});
+                                });
+    }
+
+    void on_bytes(std::string_view bytes) {
+        // Whatever follows the request is not looked at; reading goes on to notice the end.
+        if (state_ != State::Reading) return read();
+        const std::size_t end = bytes.find('\n');
+        const std::string_view part = bytes.substr(0, end);
+        if (incoming_.empty() && !part.empty() && part.front() != '{') {
+            return refuse(ErrorCode::InvalidRequest, "a request that is no JSON object");
+        }
+        if (incoming_.size() + part.size() > control::kRequestBytesMax ||
+            server_->incoming_bytes_ + part.size() > kIncomingBytesMax) {
+            return refuse(ErrorCode::InvalidRequest, "a request of too many bytes");
+        }
+        incoming_ += part;
+        server_->incoming_bytes_ += part.size();
+        if (end == std::string_view::npos) return read();
+        const std::string line = std::exchange(incoming_, {});
+        server_->incoming_bytes_ -= line.size();
+        auto request = control::decode_request(line);
+        if (!request) return refuse(request.error().code, request.error().message);
+        state_ = State::Answering;
+        read();
+        server_->requests_.carry_out(std::move(*request), shared_from_this());
+    }
+
+    // Work that was asked for goes on without its client.
+    void on_hangup() {
+        if (state_ == State::Closing && !outgoing_.empty()) return;  // half closed; still read from
+        drop();
+    }
+
+    void refuse(ErrorCode code, std::string message) {
+        base::log(base::LogLevel::Debug, "refused a request: {}", message);
+        send(control::Done{code, std::move(message)});
+    }
+
+    void push(std::string line) {
+        outgoing_bytes_ += line.size();
+        if (outgoing_bytes_ > kBacklogBytesMax) {
+            base::log(base::LogLevel::Warning, "a client does not read its answers, dropped");
+            return drop();
+        }
+        outgoing_.push_back(std::move(line));
+        if (outgoing_.size() == 1) write();
+    }
+
+    void write() {
+        const std::string& line = outgoing_.front();
+        socket_.async_write_some(
+            asio::buffer(line.data() + written_, line.size() - written_),
+            [self = shared_from_this()](asio::error_code error, std::size_t count) {
+                if (self->state_ == State::Gone) return;
+                if (error) return self->drop();
+                self->on_written(count);
+            });
+    }
+
+    void on_written(std::size_t count) {
+        written_ += count;
+        if (written_ == outgoing_.front().size()) {
+            outgoing_bytes_ -= written_;
+            outgoing_.pop_front();
+            written_ = 0;
+        }
+        if (!outgoing_.empty()) return write();
+        if (state_ == State::Closing) drop();
+    }
+
+    ControlServer* server_;
+    stream_protocol::socket socket_;
+    asio::steady_timer drop_timer_;
+    State state_ = State::Reading;
+    std::array<char, kChunkBytes> chunk_;
+    std::string incoming_;  // the request's line so far
+    std::deque<std::string> outgoing_;
+    std::size_t outgoing_bytes_ = 0;
+    std::size_t written_ = 0;  // of the first line
+};
+
+ControlServer::ControlServer(asio::io_context& io, os::Fd listening, Requests& requests,
+                             Options options)
+    : io_(io), acceptor_(io), requests_(requests), options_(options) {
+    acceptor_.assign(stream_protocol(), listening.release());
+    accept();
+}
+
+ControlServer::~ControlServer() {
+    for (const auto& client : clients_) client->orphan();
+}
+
+void ControlServer::stop_accepting() {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+}
+
+void ControlServer::accept() {
+    acceptor_.async_accept([this](asio::error_code error, stream_protocol::socket socket) {
+        if (error == asio::error::operation_aborted) return;
+        if (!error) {
+            add(std::move(socket));
+            return accept();
+        }
+        // Out of descriptors or memory: the others go on, new ones wait in the backlog.
+        base::log(base::LogLevel::Error, "accept: {}", error.message());
+        auto pause = std::make_shared<asio::steady_timer>(io_, kAcceptPause);
+        pause->async_wait([this, pause](asio::error_code stopped) {
+            if (!stopped) accept();
+        });
+    });
+}
+
+void ControlServer::add(stream_protocol::socket socket) {
+    if (clients_.size() >= kClientsMax) {
+        for (const auto& client : clients_) {
+            if (!client->idle()) continue;
+            const auto oldest = client;
+            oldest->drop();
+            break;
+        }
+    }
+    auto client = std::make_shared<Client>(*this, std::move(socket));
+    clients_.insert(client);
+    client->begin();
+}
+
+}  // namespace iscsi::iscsid

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The socket that iscsiadm talks to. Serves root only, one request a connection; what a client
+// sends or fails to read costs a bounded amount of memory and nobody else's time.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/error.hpp"
+#include "iscsid/requests.hpp"
+#include "os/fd.hpp"
+
+namespace iscsi::iscsid {
+
+// Clients connected at the same time; the oldest that has not asked anything yet makes room.
+inline constexpr std::size_t kClientsMax = 4096;
+// Answers not yet read by a client; one with more is dropped.
+inline constexpr std::size_t kBacklogBytesMax = 64 * 1024 * 1024;
+// Requests being received, all clients together; who asks for more waits no longer.
+inline constexpr std::size_t kIncomingBytesMax = 64 * 1024 * 1024;
+
+class ControlServer {
+public:
+    struct Options {
+        std::uint32_t allowed_uid = 0;
+    };
+
+    // `listening`: a listening Unix stream socket.
+    ControlServer(asio::io_context& io, os::Fd listening, Requests& requests, Options options);
+    ~ControlServer();
+
+    // No new clients; those that are being answered stay connected.
+    void stop_accepting();
+
+private:
+    class Client;
+
+    void accept();
+    void add(asio::local::stream_protocol::socket socket);
+
+    asio::io_context& io_;
+    asio::local::stream_protocol::acceptor acceptor_;
+    Requests& requests_;
+    Options options_;
+    std::set<std::shared_ptr<Client>> clients_;  // owners: this, and the client's own operations
+    std::size_t incoming_bytes_ = 0;
+};
+
+}  // namespace iscsi::iscsid

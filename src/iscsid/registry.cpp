@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsid/registry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "os/block_devices.hpp"
+#include "os/kernel_iscsi.hpp"
+#include "os/netdev.hpp"
+
+namespace iscsi::iscsid {
+
+using base::ErrorCode;
+using base::LogLevel;
+
+namespace {
+
+constexpr std::string_view kTcpTransport = "tcp";
+
+}  // namespace
+
+Registry::Registry(Surroundings& surroundings, datapath::DataPath& user_path)
+    : around_(surroundings), user_path_(user_path) {
+    user_path_.set_event_handler([this](datapath::SessionKey key, session::DataPathEvent event) {
+        const auto found = sessions_.find(key);
+        if (found != sessions_.end()) found->second->on_data_path(event);
+    });
+}
+
+Session& Registry::add(datapath::DataPath& path, datapath::SessionKey key,
+                       datapath::SessionSpec spec) {
+    auto session = std::make_unique<Session>(around_, path, key, std::move(spec));
+    session->set_finished([this, key] { sessions_.erase(key); });
+    return *(sessions_[key] = std::move(session));
+}
+
+// Which data path a record's transport means, and what to tell about it.
+base::Result<Registry::Accepted> Registry::check_transport(const record::Node& node) const {
+    const std::string& transport = node.iface.transport_name;
+    if (transport == record::kUserTransport) return Accepted{};
+    if (transport != kTcpTransport) {
+        return base::fail(ErrorCode::TransportNotFound, "transport {} is not available", transport);
+    }
+    const bool in_kernel = os::kernel_has_iscsi_tcp();
+    const std::string why = in_kernel ? "the kernel's initiator is not supported by this version"
+                                      : "the kernel has no iSCSI initiator (iscsi_tcp)";
+    if (!settings_.user_fallback) {
+        return base::fail(ErrorCode::TransportNotFound,
+                          "{}, and iscsid.user_fallback in iscsid.conf is No", why);
+    }
+    return Accepted{.notice = fmt::format("{}: using the data path in user space", why)};
+}
+
+bool Registry::has_session_of(const record::Node& node) const {
+    return std::ranges::any_of(sessions_, [&node](const auto& entry) {
+        const record::Node& other = entry.second->spec().node;
+        return other.name == node.name && other.conn[0].address == node.conn[0].address &&
+               other.conn[0].port == node.conn[0].port &&
+               other.iface.iscsi_ifacename == node.iface.iscsi_ifacename;
+    });
+}
+
+base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item,
+                                                  LoginHandler handler) {
+    record::Node node = item.node;
+    if (node.name.empty() || node.conn[0].address.empty() || node.conn[0].port < 1 ||
+        node.conn[0].port > 65535) {
+        return base::fail(ErrorCode::Invalid, "the record lacks a target name or a portal");
+    }
+    if (!item.multiple && has_session_of(node)) {
+        return base::fail(ErrorCode::SessionExists, "session exists");
+    }
+    if (sessions_.size() >= kSessionsMax) {
+        return base::fail(ErrorCode::Busy, "{} sessions are the most there can be", kSessionsMax);
+    }
+    const std::string& own_name = node.iface.initiatorname;
+    datapath::SessionSpec spec{
+        .node = {},
+        .initiator_name = own_name.empty() ? settings_.initiator_name : own_name,
+        .transport = node.iface.transport_name};
+    if (spec.initiator_name.empty()) {
+        return base::fail(ErrorCode::Invalid,
+                          "no InitiatorName is configured; see initiatorname.iscsi");
+    }
+    ISCSI_TRY(Accepted accepted, check_transport(node));
+    for (const std::string& note : session::normalize_timeouts(node)) {
+        base::log(LogLevel::Error, "{}: {}", node.name, note);
+    }
+    if (!accepted.notice.empty()) base::log(LogLevel::Info, "{}: {}", node.name, accepted.notice);
+    spec.node = std::move(node);
+
+    const datapath::SessionKey key = new_key();
+    Session& session = add(user_path_, key, std::move(spec));
+    session.begin(settings_.initiator_alias,
+                  [this, key, handler = std::move(handler)](ErrorCode code, std::string message) {
+                      const auto found = sessions_.find(key);
+                      const bool up = code == ErrorCode::Success && found != sessions_.end();
+                      handler({up ? found->second->sid() : 0, code, std::move(message)});
+                  });
+    return accepted;
+}
+
+base::Status Registry::log_out(std::uint64_t sid, Session::Reply reply) {
+    Session* session = find(sid);
+    if (session == nullptr) return base::fail(ErrorCode::SessionNotFound, "no session {}", sid);
+    if (!settings_.safe_logout) return session->log_out(std::move(reply));
+    const datapath::SessionKey key = session->key();
+    session->path().status(
+        key, [this, key, sid, reply = std::move(reply)](
+                 const base::Result<datapath::SessionStatus>& status) {
+            const auto found = sessions_.find(key);
+            if (found == sessions_.end()) return reply(ErrorCode::Success, {});
+            for (const datapath::Lun& lun : status ? status->luns : std::vector<datapath::Lun>{}) {
+                if (!lun.block_device.empty() && os::block_device_in_use(lun.block_device)) {
+                    return reply(ErrorCode::Busy,
+                                 fmt::format("Session {} is actively in use for mounted storage, "
+                                             "and iscsid.safe_logout is configured.",
+                                             sid));
+                }
+            }
+            const auto accepted = found->second->log_out(reply);
+            if (!accepted) reply(accepted.error().code, accepted.error().message);
+        });
+    return {};
+}
+
+void Registry::adopt_running(std::function<void(std::size_t count)> done) {
+    user_path_.find_running([this, done = std::move(done)](
+                                const std::vector<datapath::Adoptable>& running) {
+        for (const datapath::Adoptable& one : running) {
+            const datapath::SessionKey key = new_key();
+            user_path_.take(key, one.sid);
+            Session& session = add(user_path_, key, one.spec);
+            base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid, one.spec.node.name,
+                      one.logged_in ? "logged in" : "logging in again");
+            session.adopt(one);
+        }
+        done(running.size());
+    });
+}
+
+std::vector<Session*> Registry::listed() {
+    std::vector<Session*> out;
+    for (auto& [key, session] : sessions_) {
+        if (session->supervisor().has_run()) out.push_back(session.get());
+    }
+    std::ranges::sort(out, {}, &Session::sid);
+    return out;
+}
+
+Session* Registry::find(std::uint64_t sid) {
+    for (auto& [key, session] : sessions_) {
+        if (session->supervisor().has_run() && session->sid() == sid) return session.get();
+    }
+    return nullptr;
+}
+
+namespace {
+
+control::ConnectionState connection_state(session::SupervisorState state) {
+    using enum session::SupervisorState;
+    switch (state) {
+        case Idle:
+        case Creating:
+        case Ended:
+            return control::ConnectionState::Free;
+        case Connecting:
+        case Waiting:
+            return control::ConnectionState::TransportWait;
+        case LoggingIn:
+        case Starting:
+            return control::ConnectionState::InLogin;
+        case Scanning:
+        case LoggedIn:
+            return control::ConnectionState::LoggedIn;
+        case LogoutRequested:
+            return control::ConnectionState::LogoutRequested;
+        case LoggingOut:
+            return control::ConnectionState::InLogout;
+        case Ending:
+            return control::ConnectionState::CleanupWait;
+    }
+    return control::ConnectionState::Free;
+}
+
+control::InternalState internal_state(const session::Supervisor& supervisor) {
+    using enum session::SupervisorState;
+    switch (supervisor.state()) {
+        case Idle:
+        case Creating:
+        case Scanning:
+        case LoggedIn:
+        case LogoutRequested:
+        case LoggingOut:
+        case Ended:
+            return control::InternalState::NoChange;
+        case Connecting:
+        case LoggingIn:
+        case Starting:
+        case Waiting:
+            if (supervisor.redirected()) return control::InternalState::Redirect;
+            return supervisor.purpose() == session::Purpose::FirstLogin
+                       ? control::InternalState::NoChange
+                       : control::InternalState::Reopen;
+        case Ending:
+            return control::InternalState::Cleanup;
+    }
+    return control::InternalState::NoChange;
+}
+
+void add_negotiated(control::SessionInfo& info, const session::NegotiatedParameters& params) {
+    info.header_digest = params.header_digest;
+    info.data_digest = params.data_digest;
+    info.max_recv_data_segment_length = params.max_recv_data_segment_length;
+    info.max_xmit_data_segment_length = params.max_xmit_data_segment_length;
+    info.first_burst_length = params.first_burst_length;
+    info.max_burst_length = params.max_burst_length;
+    info.immediate_data = params.immediate_data;
+    info.initial_r2t = params.initial_r2t;
+    info.max_outstanding_r2t = params.max_outstanding_r2t;
+}
+
+}  // namespace
+
+control::SessionInfo describe(const Session& session, bool secrets) {
+    const record::Node& node = session.spec().node;
+    control::SessionInfo info;
+    info.sid = session.sid();
+    info.host_no = session.sid();
+    info.transport = session.spec().transport;
+    info.data_path = std::string(session.path().name());
+    info.target = node.name;
+    // A record without a tag shows what the target has told.
+    const auto told = session.login().params.target_portal_group_tag;
+    info.tpgt = told ? *told : node.tpgt;
+    info.persistent_address = node.conn[0].address;
+    info.persistent_port = node.conn[0].port;
+    info.current_address = session.current_address();
+    info.current_port = session.current_port();
+    info.iface_name = node.iface.iscsi_ifacename;
+    info.iface_initiatorname = session.spec().initiator_name;
+    info.iface_hwaddress = node.iface.hwaddress;
+    info.iface_netdev = node.iface.net_ifacename;
+    info.connection_state = connection_state(session.supervisor().state());
+    info.session_state = std::string(session::session_state_word(session.supervisor()));
+    info.internal_state = internal_state(session.supervisor());
+    if (info.session_state == "LOGGED_IN") info.iface_ipaddress = session.local_address();
+    info.recovery_timeout = node.session.timeo.replacement_timeout;
+    info.target_reset_timeout = node.session.err_timeo.tgt_reset_timeout;
+    info.lu_reset_timeout = node.session.err_timeo.lu_reset_timeout;
+    info.abort_timeout = node.session.err_timeo.abort_timeout;
+    info.username = node.session.auth.username;
+    info.username_in = node.session.auth.username_in;
+    if (secrets) {
+        info.password = std::string(node.session.auth.password.reveal());
+        info.password_in = std::string(node.session.auth.password_in.reveal());
+    }
+    add_negotiated(info, session.login().params);
+    return info;
+}
+
+}  // namespace iscsi::iscsid

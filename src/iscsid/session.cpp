@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsid/session.hpp"
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace iscsi::iscsid {
+
+using base::LogLevel;
+
+namespace {
+
+base::Instant now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Session::Session(Surroundings& surroundings, datapath::DataPath& path, datapath::SessionKey key,
+                 datapath::SessionSpec spec)
+    : around_(surroundings),
+      path_(path),
+      key_(key),
+      spec_(std::move(spec)),
+      supervisor_(session::supervisor_config(spec_.node)),
+      timer_(surroundings.io) {}
+
+void Session::begin(std::string initiator_alias, Reply reply) {
+    initiator_alias_ = std::move(initiator_alias);
+    login_reply_ = std::move(reply);
+    supervisor_.begin();
+    act();
+}
+
+void Session::adopt(const datapath::Adoptable& running) {
+    login_ = running.login;
+    current_address_ = running.current_address;
+    current_port_ = running.current_port;
+    local_address_ = running.local_address;
+    supervisor_.resume({.sid = running.sid,
+                        .generation = running.generation,
+                        .alive = running.logged_in,
+                        .time2wait = std::chrono::seconds(login_.params.default_time2wait)},
+                       now());
+    act();
+}
+
+base::Status Session::log_out(Reply reply) {
+    ISCSI_TRY_VOID(supervisor_.request_logout(now()));
+    logout_reply_ = std::move(reply);
+    act();
+    return {};
+}
+
+void Session::on_data_path(const session::DataPathEvent& event) {
+    supervisor_.on_data_path(event, now());
+    act();
+}
+
+void Session::act() {
+    while (auto action = supervisor_.next_action()) {
+        std::visit([this](const auto& a) { perform(a); }, *action);
+    }
+    arm_timer();
+}
+
+void Session::arm_timer() {
+    if (supervisor_.deadline() == base::kNever) {
+        timer_.cancel();
+        return;
+    }
+    timer_.expires_at(supervisor_.deadline());
+    timer_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+        if (error || alive.expired()) return;
+        supervisor_.on_deadline(now());
+        act();
+    });
+}
+
+void Session::perform(const session::CreateSession&) { path_.create(key_, spec_); }
+
+void Session::perform(const session::Connect& action) {
+    const std::uint64_t attempt = action.attempt;
+    run_ = std::make_unique<LoginRun>(
+        around_.io, spec_.node,
+        LoginRun::Handlers{
+            .connected =
+                [this, attempt] {
+                    supervisor_.on_connected(attempt, now());
+                    act();
+                },
+            .connect_failed =
+                [this, attempt](const std::string& why) {
+                    supervisor_.on_connect_failed(attempt, why, now());
+                    act();
+                },
+            .login_event =
+                [this, attempt](session::LoginEngine::Event event) {
+                    on_login_event(attempt, std::move(event));
+                },
+            .broken =
+                [this, attempt](const std::string& why) {
+                    supervisor_.on_login_broken(attempt, why, now());
+                    act();
+                }});
+    run_->connect(around_.resolver, action.portal);
+}
+
+void Session::perform(const session::StartLogin& action) {
+    session::LoginConfig config = login_config(spec_.node);
+    config.initiator_name = spec_.initiator_name;
+    config.initiator_alias = initiator_alias_;
+    config.isid = session::isid_for_session(static_cast<std::uint32_t>(sid()));
+    config.login_deadline = action.deadline;
+    run_->log_in(std::move(config), around_.random);
+}
+
+void Session::on_login_event(std::uint64_t attempt, session::LoginEngine::Event event) {
+    if (const auto* notice = std::get_if<session::Notice>(&event)) {
+        return base::log(notice->level, "{}", notice->text);
+    }
+    if (const auto* login = std::get_if<session::LoggedIn>(&event)) {
+        login_ = *login;
+        supervisor_.on_logged_in(attempt, *login, now());
+    } else if (const auto* redirect = std::get_if<session::Redirect>(&event)) {
+        supervisor_.on_redirected(attempt, *redirect, now());
+    } else {
+        supervisor_.on_login_failed(attempt, std::get<session::LoginFailed>(event), now());
+    }
+    act();
+}
+
+// The run is destroyed from the event loop: an action is often the consequence of its own call.
+void Session::perform(const session::Abandon&) {
+    asio::post(around_.io, [run = std::shared_ptr<LoginRun>(std::move(run_))] {});
+}
+
+void Session::perform(const session::StartDataPath& action) {
+    current_address_ = run_->remote_address();
+    current_port_ = run_->remote_port();
+    local_address_ = run_->local_address();
+    path_.start(key_, {.socket = run_->take_socket(),
+                       .generation = action.attempt,
+                       .login = login_,
+                       .current_address = current_address_,
+                       .current_port = current_port_,
+                       .local_address = local_address_});
+    perform(session::Abandon{action.attempt});
+}
+
+void Session::perform(const session::StopDataPath& action) {
+    path_.stop(key_, action.terminate ? datapath::StopMode::Terminate
+                                      : datapath::StopMode::Recover);
+}
+
+void Session::perform(const session::SendLogout& action) { path_.logout(key_, action.timeout); }
+
+void Session::perform(const session::SendConnectionLogout& action) {
+    path_.logout_connection(key_, action.timeout);
+}
+
+void Session::perform(const session::StartScan&) {
+    path_.rescan(key_, [this, alive = std::weak_ptr(alive_)](
+                           const base::Result<datapath::RescanDone>& result) {
+        if (alive.expired()) return;
+        if (!result) {
+            base::log(LogLevel::Warning, "session {}: scan: {}", sid(), result.error().message);
+        } else if (!result->problems.empty()) {
+            base::log(LogLevel::Warning, "session {}: {}", sid(), result->problems);
+        }
+        supervisor_.on_scan_done(now());
+        act();
+    });
+}
+
+void Session::perform(const session::ReplyLogin& action) {
+    if (Reply reply = std::exchange(login_reply_, {})) reply(action.code, action.message);
+}
+
+void Session::perform(const session::ReplyLogout& action) {
+    if (Reply reply = std::exchange(logout_reply_, {})) reply(action.code, action.message);
+}
+
+void Session::perform(const session::LogLine& action) { base::log(action.level, "{}", action.text); }
+
+void Session::perform(const session::Finished&) {
+    if (finished_) asio::post(around_.io, std::exchange(finished_, {}));
+}
+
+}  // namespace iscsi::iscsid
