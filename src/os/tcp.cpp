@@ -54,17 +54,15 @@ std::unexpected<ConnectFailure> failed(ConnectFailure::Step step, int error) {
 
 }  // namespace
 
-std::expected<Fd, ConnectFailure> connect_tcp(const TcpEndpoint& endpoint,
-                                              base::Instant deadline) {
+std::expected<Fd, ConnectFailure> connect_tcp(const TcpEndpoint& endpoint, base::Instant deadline) {
     using enum ConnectFailure::Step;
     const auto address = parse_numeric(endpoint);
     if (!address) return failed(Address, EINVAL);
     Fd socket(::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return failed(Connect, errno);
     const auto& netdev = endpoint.netdev;
-    if (!netdev.empty() &&
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, netdev.c_str(),
-                     static_cast<socklen_t>(netdev.size())) != 0) {
+    if (!netdev.empty() && ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, netdev.c_str(),
+                                        static_cast<socklen_t>(netdev.size())) != 0) {
         return failed(Bind, errno);
     }
     const int yes = 1;  // a kernel that refuses costs speed only

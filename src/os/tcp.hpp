@@ -29,8 +29,7 @@ struct ConnectFailure {
 };
 
 // A connected, nonblocking socket with TCP_NODELAY.
-std::expected<Fd, ConnectFailure> connect_tcp(const TcpEndpoint& endpoint,
-                                              base::Instant deadline);
+std::expected<Fd, ConnectFailure> connect_tcp(const TcpEndpoint& endpoint, base::Instant deadline);
 
 // Closes with a reset instead of a farewell: nothing lingers, also not on the peer.
 void close_with_reset(Fd socket);

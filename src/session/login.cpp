@@ -280,7 +280,8 @@ bool LoginEngine::Impl::check_flags(const proto::LoginResponse& response) {
     const bool asked = transit_ && out_.empty();
     if (response.version_active != 0) {
         fail(LoginStatus::VersionMismatch,
-             fmt::format("Login version mismatch, received active version {}",
+             fmt::format("Login version mismatch, received incompatible active iSCSI version "
+                         "0x{:02x}, expected version 0x00",
                          response.version_active));
     } else if (response.isid != config_.isid) {
         fail_pdu("its ISID is not ours");
@@ -458,7 +459,12 @@ void LoginEngine::Impl::on_status(const proto::LoginResponse& response) {
     const auto status = static_cast<proto::LoginStatusClass>(response.status_class);
     if (status == proto::LoginStatusClass::Redirection) return on_redirect(response);
     if (status == proto::LoginStatusClass::InitiatorError) {
-        return finish(by_initiator_error(response));
+        auto failed = by_initiator_error(response);
+        if (response.status_detail == 0x01) {
+            notice(base::LogLevel::Error,
+                   fmt::format("Login failed to authenticate with target {}", config_.target_name));
+        }
+        return finish(std::move(failed));
     }
     if (status != proto::LoginStatusClass::TargetError) {
         return finish(rejected(

@@ -72,12 +72,12 @@ std::variant<SendTargetsAnswer, SendTargetsFailed> read_targets(
     return list.take();
 }
 
-SendTargetsEngine::SendTargetsEngine(const LoggedIn& login, std::chrono::seconds timeout,
+SendTargetsEngine::SendTargetsEngine(const LoggedIn& login, SendTargetsLimits limits,
                                      base::Instant now)
     : cmd_sn_(login.cmd_sn),
       max_cmd_sn_(login.max_cmd_sn),
       exp_stat_sn_(login.exp_stat_sn),
-      timeout_(timeout),
+      limits_(limits),
       reader_(login.params.max_recv_data_segment_length) {
     // LoginEngine offers a discovery session no digests unless its record asks for them, and none
     // does.
@@ -99,7 +99,10 @@ void SendTargetsEngine::request(std::uint32_t target_transfer_tag, base::Instant
     pdu.exp_stat_sn = exp_stat_sn_;
     if (!pdu.immediate) cmd_sn_ = cmd_sn_.next();
     send(proto::encode(pdu), text);
-    deadline_ = timeout_.count() > 0 ? now + timeout_ : base::kNever;
+    deadline_ = limits_.answer_deadline;
+    if (limits_.response_timeout.count() > 0) {
+        deadline_ = base::earlier(deadline_, now + limits_.response_timeout);
+    }
 }
 
 void SendTargetsEngine::send(const proto::Bhs& header, base::ConstByteSpan data) {

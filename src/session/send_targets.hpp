@@ -54,12 +54,16 @@ struct SendTargetsFailed {
 std::variant<SendTargetsAnswer, SendTargetsFailed> read_targets(
     const std::vector<proto::TextPair>& pairs);
 
+struct SendTargetsLimits {
+    std::chrono::seconds response_timeout{30};     // for each response anew; zero means none
+    base::Instant answer_deadline = base::kNever;  // for the whole answer
+};
+
 class SendTargetsEngine {
 public:
     using Event = std::variant<SendTargetsAnswer, SendTargetsFailed>;
 
-    // `timeout` counts for each response anew; zero means none.
-    SendTargetsEngine(const LoggedIn& login, std::chrono::seconds timeout, base::Instant now);
+    SendTargetsEngine(const LoggedIn& login, SendTargetsLimits limits, base::Instant now);
 
     std::span<std::byte> recv_window();
     void on_received(std::size_t count, base::Instant now);
@@ -86,7 +90,7 @@ private:
     proto::CmdSn cmd_sn_;
     proto::CmdSn max_cmd_sn_;
     proto::StatSn exp_stat_sn_;
-    std::chrono::seconds timeout_;
+    SendTargetsLimits limits_;
     proto::TextWriter out_;
     std::vector<std::byte> to_send_;
     std::size_t sent_ = 0;
