@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsiadm/app.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "iscsiadm/sessions.hpp"
+#include "os/resolve.hpp"
+
+namespace iscsi::iscsiadm {
+
+App::App(const Command& command, Output& output, store::Paths paths)
+    : command_(command),
+      output_(output),
+      store_(std::move(paths)),
+      daemon_(store_.paths().config_file()) {
+    store_.set_same_address(os::same_address);
+    store_.set_in_use([this](const record::Node& node) { return in_use(node); });
+}
+
+const store::Conf& App::conf() {
+    if (conf_) return *conf_;
+    std::string path = store_.paths().config_file();
+    if (const auto& info = daemon_.info(); info && !info->config_file.empty()) {
+        path = info->config_file;
+    }
+    auto loaded = store::load_conf(os::system_files(), path);
+    // Compat: no file is no fault, the built-in defaults serve.
+    conf_ = loaded ? std::move(*loaded) : store::Conf{};
+    for (const auto& warning : conf_->warnings) output_.error_text(warning.text);
+    return *conf_;
+}
+
+base::Result<store::Identity> App::identity() {
+    if (const auto& info = daemon_.info()) {
+        return store::Identity{.initiator_name = info->initiator_name,
+                               .initiator_alias = info->initiator_alias};
+    }
+    return store::load_identity(os::system_files(), store_.paths().initiatorname_file());
+}
+
+const std::vector<control::SessionInfo>& App::sessions() {
+    if (sessions_) return *sessions_;
+    auto listed = list_sessions(daemon_, {});
+    if (!listed) (void)fail(listed.error());  // what cannot be listed is not there for the rest
+    sessions_ = listed ? std::move(*listed) : Sessions{};
+    return *sessions_;
+}
+
+bool App::in_use(const record::Node& node) {
+    return std::ranges::any_of(sessions(), [&](const control::SessionInfo& session) {
+        return uses(session, node, os::same_address);
+    });
+}
+
+base::Result<store::NodePattern> App::pattern() {
+    store::NodePattern pattern{
+        .target = command_.target, .portal = command_.portal, .iface = std::nullopt};
+    if (command_.ifaces.empty()) return pattern;
+    const auto& name = command_.ifaces.front();
+    if (command_.ifaces.size() > 1) {
+        output_.error("NODE mode only accepts one interface. Using the first one {}.", name);
+    }
+    auto iface = store_.load_iface(name);
+    if (!iface) {
+        // Compat: 3, "no available memory", is what open-iscsi returns here.
+        return base::fail(base::ErrorCode::NoMemory, "Could not read iface info for {}.", name);
+    }
+    pattern.iface = std::move(*iface);
+    return pattern;
+}
+
+base::Status App::tell(const base::Result<record::Notes>& updated) {
+    if (!updated) return std::unexpected(updated.error());
+    for (const auto& note : *updated) output_.error_text(note);
+    return {};
+}
+
+int App::fail(const base::Error& error) { return fail(error.code, error.message); }
+
+int App::fail(base::ErrorCode code, std::string_view message) {
+    if (!message.empty()) output_.error_text(message);
+    return status_of(code);
+}
+
+}  // namespace iscsi::iscsiadm

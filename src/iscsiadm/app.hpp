@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What every mode works with: the command, where to print, the database, the daemon. Expensive
+// things (iscsid.conf, the list of sessions) are fetched when first wanted, and once.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "iscsiadm/command.hpp"
+#include "iscsiadm/daemon.hpp"
+#include "iscsiadm/output.hpp"
+#include "store/conf.hpp"
+#include "store/store.hpp"
+
+namespace iscsi::iscsiadm {
+
+class App {
+public:
+    App(const Command& command, Output& output, store::Paths paths);
+    App(const App&) = delete;
+    App& operator=(const App&) = delete;
+
+    const Command& command() const { return command_; }
+    Output& out() { return output_; }
+    store::Store& store() { return store_; }
+    Daemon& daemon() { return daemon_; }
+
+    // The defaults for new records, from the iscsid.conf that the running iscsid uses, else from
+    // the configured one. Faults of the file are printed once; without the file the built-in
+    // defaults apply.
+    const store::Conf& conf();
+    // Our name, from the running iscsid, else from the file.
+    base::Result<store::Identity> identity();
+
+    // All sessions: the daemon's own and the kernel's. Empty when the daemon does not run.
+    const std::vector<control::SessionInfo>& sessions();
+    // One session uses this record.
+    bool in_use(const record::Node& node);
+
+    // What -T, -p and -I select. Error: an unknown iface, worded as mode node words it.
+    base::Result<store::NodePattern> pattern();
+
+    // Prints what is remarkable about an update that succeeded.
+    base::Status tell(const base::Result<record::Notes>& updated);
+
+    // Prints an error; returns the exit status it stands for.
+    int fail(const base::Error& error);
+    int fail(base::ErrorCode code, std::string_view message);
+
+private:
+    const Command& command_;
+    Output& output_;
+    store::Store store_;
+    Daemon daemon_;
+    std::optional<store::Conf> conf_;
+    std::optional<std::vector<control::SessionInfo>> sessions_;
+};
+
+inline int status_of(base::ErrorCode code) { return static_cast<int>(code); }
+
+// The modes. Each returns the exit status.
+int run_node_mode(App& app);
+int run_session_mode(App& app);
+int run_discovery_mode(App& app);  // discovery and discoverydb
+int run_iface_mode(App& app);
+int run_host_mode(App& app);
+int run_firmware_mode(App& app);
+int stop_daemon(App& app);  // -k
+
+}  // namespace iscsi::iscsiadm

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsiadm/daemon.hpp"
+
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "os/control_client.hpp"
+#include "os/files.hpp"
+#include "store/conf.hpp"
+
+namespace iscsi::iscsiadm {
+
+namespace {
+
+using namespace std::chrono_literals;
+using os::ControlClient;
+
+constexpr std::size_t kConfBytesMax = 1024 * 1024;
+// A daemon that answers at all answers a question about itself at once.
+constexpr auto kInfoTimeout = 1000ms;
+// How long a start command may take to bring the socket up after it has returned.
+constexpr auto kStartupPatience = 5s;
+constexpr auto kStartupStep = 20ms;
+
+os::UnixAddress address() {
+    const char* override_name = std::getenv(control::kSocketVariable);
+    return {.name = override_name ? std::string_view(override_name) : control::kSocketName,
+            .abstract = true};
+}
+
+base::Result<ControlClient> connect_with_patience() {
+    const auto deadline = std::chrono::steady_clock::now() + kStartupPatience;
+    for (;;) {
+        auto client = ControlClient::connect(address());
+        if (client || std::chrono::steady_clock::now() >= deadline) return client;
+        // An abstract socket's birth cannot be waited for; the start command has returned, so this
+        // is a matter of milliseconds.
+        std::this_thread::sleep_for(kStartupStep);
+    }
+}
+
+std::unexpected<base::Error> not_running(WhenDown when_down) {
+    std::string message;
+    if (when_down == WhenDown::StartIt) {
+        message =
+            "iscsid is not running. Could not start it up automatically using the startup command "
+            "in the iscsid.conf iscsid.startup setting. Please check that the file exists or that "
+            "your init scripts have started iscsid.\n";
+    }
+    message += "can not connect to iSCSI daemon (111)!";
+    return std::unexpected(base::Error{base::ErrorCode::DaemonNotConnected, std::move(message)});
+}
+
+base::Result<control::Done> converse(ControlClient& client, const control::Request& request,
+                                     const Daemon::AnswerHandler& on_answer,
+                                     std::optional<std::chrono::milliseconds> timeout) {
+    ISCSI_TRY_VOID(client.send(control::encode(request)));
+    for (;;) {
+        ISCSI_TRY(auto line, client.read_line(control::kAnswerBytesMax, timeout));
+        if (!line) {
+            return base::fail(base::ErrorCode::DaemonCommunication,
+                              "iscsid closed the connection before it was done");
+        }
+        ISCSI_TRY(auto answer, control::decode_answer(*line));
+        if (auto* done = std::get_if<control::Done>(&answer)) return std::move(*done);
+        on_answer(answer);
+    }
+}
+
+}  // namespace
+
+bool Daemon::run_startup_command() const {
+    const auto text = os::system_files().read(conf_path_, kConfBytesMax);
+    if (!text) return false;
+    const auto command = store::find_simple_value(*text, "iscsid.startup");
+    // The administrator's own command line, as root wrote it into a file of root's.
+    return !command.empty() && std::system(command.c_str()) == 0;
+}
+
+base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDown when_down,
+                                        const AnswerHandler& on_answer) {
+    auto client = ControlClient::connect(address());
+    if (!client && client.error().code == base::ErrorCode::DaemonNotConnected &&
+        when_down == WhenDown::StartIt && run_startup_command()) {
+        client = connect_with_patience();
+    }
+    if (!client) {
+        if (client.error().code == base::ErrorCode::DaemonNotConnected) {
+            return not_running(when_down);
+        }
+        return std::unexpected(std::move(client).error());
+    }
+    return converse(*client, request, on_answer, {});
+}
+
+const std::optional<control::DaemonInfo>& Daemon::info() {
+    if (std::exchange(asked_, true)) return info_;
+    auto client = ControlClient::connect(address());
+    if (!client) return info_;
+    const auto take = [&](const control::Answer& answer) {
+        if (const auto* found = std::get_if<control::DaemonInfo>(&answer)) info_ = *found;
+    };
+    // Whoever does not answer this is as good as not there.
+    if (!converse(*client, control::GetInfo{}, take, kInfoTimeout)) info_.reset();
+    return info_;
+}
+
+}  // namespace iscsi::iscsiadm

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "base/log.hpp"
+#include "iscsiadm/app.hpp"
+#include "iscsiadm/options.hpp"
+
+namespace iscsi::iscsiadm {
+
+namespace {
+
+constexpr rlim_t kDescriptors = 16384;  // one for each session in a large login
+constexpr std::int32_t kChattyDebug = 1;
+
+void on_interrupt(int) {
+    constexpr std::string_view text = "iscsiadm: caught SIGINT, exiting...\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    ::_exit(1);
+}
+
+void prepare_process() {
+    // Records and their directories are nobody else's business.
+    ::umask(0077);
+    struct sigaction action{};
+    action.sa_handler = on_interrupt;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kDescriptors) {
+        limit.rlim_cur = limit.rlim_max < kDescriptors ? limit.rlim_max : kDescriptors;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+void log_to(Output& output, std::int32_t debug) {
+    if (debug < kChattyDebug) return;
+    base::set_log_sink(
+        [&output](base::LogLevel, std::string_view text) { output.error_text(text); },
+        base::LogLevel::Debug);
+}
+
+int run_mode(App& app) {
+    switch (app.command().mode) {
+        case Mode::Discovery:
+        case Mode::DiscoveryDb:
+            return run_discovery_mode(app);
+        case Mode::Node:
+            return run_node_mode(app);
+        case Mode::Session:
+            return run_session_mode(app);
+        case Mode::Iface:
+            return run_iface_mode(app);
+        case Mode::Host:
+            return run_host_mode(app);
+        case Mode::Firmware:
+            return run_firmware_mode(app);
+    }
+    return status_of(base::ErrorCode::Internal);
+}
+
+int run(const Command& command, Output& output) {
+    log_to(output, command.debug);
+    App app(command, output, store::default_paths());
+    if (command.kill_priority) return stop_daemon(app);
+    if (const auto root = app.store().ensure_root(); !root) {
+        output.error_text(root.error().message);
+        return app.fail(base::ErrorCode::Database, "exiting due to idbm configuration error");
+    }
+    return run_mode(app);
+}
+
+}  // namespace
+
+int stop_daemon(App& app) {
+    const auto priority = app.command().kill_priority.value_or(0);
+    // Compat: every way out of here is success.
+    if (priority != 0) {
+        app.out().error("Invalid iscsid priority {}. Priority must be 0.", priority);
+        return 0;
+    }
+    const auto done = app.daemon().ask(control::Stop{}, WhenDown::LeaveIt, [](const auto&) {});
+    const auto code = done ? done->code : done.error().code;
+    if (code == base::ErrorCode::Success) return 0;
+    if (!done) app.out().error_text(done.error().message);
+    app.out().reported(code);
+    app.out().error(
+        "Could not stop iscsid. Trying sending iscsid SIGTERM or SIGKILL signals manually");
+    return 0;
+}
+
+}  // namespace iscsi::iscsiadm
+
+int main(int argc, char** argv) {
+    using namespace iscsi::iscsiadm;
+    prepare_process();
+    Output output;
+    const std::span<const char* const> args(argv, static_cast<std::size_t>(argc));
+    auto parsed = parse(args, output);
+    if (const auto* exit = std::get_if<Exit>(&parsed)) return exit->status;
+    return run(std::get<Command>(parsed), output);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// -m node: records of targets, and the sessions made from them.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "iscsiadm/app.hpp"
+#include "iscsiadm/groups.hpp"
+#include "iscsiadm/iface_files.hpp"
+#include "iscsiadm/login.hpp"
+#include "iscsiadm/options.hpp"
+#include "iscsiadm/print_records.hpp"
+#include "iscsiadm/sessions.hpp"
+#include "os/resolve.hpp"
+#include "record/text.hpp"
+
+namespace iscsi::iscsiadm {
+
+namespace {
+
+using base::ErrorCode;
+using store::NodeId;
+using store::NodePattern;
+
+constexpr int kSuccess = 0;
+
+int no_records(App& app) { return app.fail(ErrorCode::NoObjectsFound, "No records found"); }
+
+int list_nodes(App& app) {
+    const auto level = app.command().level();
+    if (level > 1) {
+        return app.fail(ErrorCode::Invalid,
+                        fmt::format("Invalid info level {}. Try 0 or 1.", level));
+    }
+    const auto ids = app.store().find({});
+    if (!ids) return app.fail(ids.error());
+    if (ids->empty()) return no_records(app);
+    if (level == 1) {
+        print_nodes_tree(app.out(), *ids);
+    } else {
+        print_nodes_flat(app.out(), *ids);
+    }
+    return kSuccess;
+}
+
+// Applies an operation to every record the pattern finds. What fails is printed and does not stop
+// the rest; the last failure is the status, as open-iscsi has it.
+template <class Operation>
+int for_each_record(App& app, const NodePattern& pattern, Operation operation) {
+    const auto ids = app.store().find(pattern);
+    if (!ids) return app.fail(ids.error());
+    if (ids->empty()) return no_records(app);
+    ErrorCode result = ErrorCode::Success;
+    for (const auto& id : *ids) {
+        const base::Status status = operation(id);
+        if (status) continue;
+        app.out().error_text(status.error().message);
+        result = status.error().code;
+    }
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, fmt::format("Could not execute operation on all records: {}",
+                                        base::error_text(result)));
+}
+
+int show_nodes(App& app, const NodePattern& pattern) {
+    return for_each_record(app, pattern, [&](const NodeId& id) -> base::Status {
+        ISCSI_TRY(const auto node, app.store().load(id));
+        app.out().text(record::print_shown(node, app.command().show_secrets));
+        return {};
+    });
+}
+
+base::Status refuse_transport_change(App& app, const NodeId& id) {
+    ISCSI_TRY(const auto node, app.store().load(id));
+    if (!app.in_use(node)) return {};
+    return base::fail(
+        ErrorCode::SessionExists,
+        "Cannot modify node/iface transport name while a session is using it. Log out "
+        "the session then update record.");
+}
+
+int update_nodes(App& app, const NodePattern& pattern) {
+    const auto& assignments = app.command().assignments;
+    if (assignments.empty()) return app.fail(ErrorCode::Invalid, "update requires name and value");
+    if (const auto allowed = record::check_node_mode(assignments); !allowed) {
+        return app.fail(allowed.error());
+    }
+    const bool new_transport = record::changes_transport(assignments);
+    return for_each_record(app, pattern, [&](const NodeId& id) -> base::Status {
+        if (new_transport) ISCSI_TRY_VOID(refuse_transport_change(app, id));
+        return app.tell(app.store().update(id, assignments));
+    });
+}
+
+int delete_nodes(App& app, const NodePattern& pattern) {
+    return for_each_record(app, pattern, [&](const NodeId& id) { return app.store().remove(id); });
+}
+
+std::string describe_new(const record::Node& node) {
+    const auto& iface = node.iface;
+    return fmt::format("[{}:[hw={},ip={},net_if={},iscsi_if={}] {},{},{} {}]", iface.transport_name,
+                       iface.hwaddress, iface.ipaddress, iface.net_ifacename, iface.iscsi_ifacename,
+                       node.conn[0].address, node.conn[0].port, node.tpgt, node.name);
+}
+
+base::Status add_static(App& app, NodeId id, const record::Iface& iface) {
+    record::Node node = app.conf().node;
+    node.name = std::move(id.target);
+    node.tpgt = id.tpgt;
+    node.conn[0].address = std::move(id.address);
+    node.conn[0].port = id.port;
+    node.discovery_type = record::NodeDiscoveryType::Static;
+    node.discovery_address.clear();
+    node.discovery_port = 0;
+    node.iface = iface;
+    ISCSI_TRY_VOID(app.store().add(node));
+    app.out().line("New iSCSI node {} added", describe_new(node));
+    return {};
+}
+
+// The portals that a new record is wanted for: the one given, else every known one that matches.
+base::Result<std::vector<NodeId>> portals_for_new(App& app, const NodePattern& pattern) {
+    if (pattern.target && pattern.portal) {
+        return std::vector<NodeId>{{.target = *pattern.target,
+                                    .address = pattern.portal->address,
+                                    .port = pattern.portal->port,
+                                    .tpgt = pattern.portal->tpgt}};
+    }
+    ISCSI_TRY(auto ids, app.store().find({.target = pattern.target, .portal = pattern.portal}));
+    const auto portal = [](const NodeId& id) {
+        return std::tie(id.target, id.address, id.port, id.tpgt);
+    };
+    const auto repeated = std::ranges::unique(
+        ids, [&](const NodeId& a, const NodeId& b) { return portal(a) == portal(b); });
+    ids.erase(repeated.begin(), repeated.end());
+    return ids;
+}
+
+int add_nodes(App& app, const NodePattern& pattern) {
+    make_iface_directory(app);
+    const auto portals = portals_for_new(app, pattern);
+    if (!portals) return app.fail(portals.error());
+    if (portals->empty()) {
+        return app.fail(ErrorCode::NoObjectsFound,
+                        "Error while adding record: no objects found. Name a target and a portal.");
+    }
+    const auto iface = pattern.iface.value_or(record::builtin_iface(record::kDefaultIface));
+    for (const auto& id : *portals) {
+        const auto added = add_static(app, id, iface);
+        if (added) continue;
+        app.out().error_text(added.error().message);
+        return app.fail(added.error().code, fmt::format("Error while adding record: {}",
+                                                        base::error_text(added.error().code)));
+    }
+    return kSuccess;
+}
+
+int login_nodes(App& app, const NodePattern& pattern) {
+    const auto ids = app.store().find(pattern);
+    if (!ids) return app.fail(ids.error());
+    if (ids->empty()) return no_records(app);
+    std::vector<record::Node> nodes;
+    for (const auto& id : *ids) {
+        auto node = app.store().load(id);
+        if (!node) return app.fail(node.error());
+        nodes.push_back(std::move(*node));
+    }
+    const auto result = login_records(app, nodes);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, "Could not log into all portals");
+}
+
+Sessions matching_sessions(App& app, const NodePattern& pattern) {
+    Sessions found;
+    std::ranges::copy_if(app.sessions(), std::back_inserter(found),
+                         [&](const control::SessionInfo& session) {
+                             return matches(session, pattern, os::same_address);
+                         });
+    return found;
+}
+
+int logout_nodes(App& app, const NodePattern& pattern) {
+    const auto sessions = matching_sessions(app, pattern);
+    if (sessions.empty()) {
+        return app.fail(ErrorCode::NoObjectsFound, "No matching sessions found");
+    }
+    const auto result = logout_sessions(app, sessions);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, "Could not logout of all requested sessions");
+}
+
+template <class Operation>
+int with_sessions(App& app, const NodePattern& pattern, Operation operation) {
+    const auto sessions = matching_sessions(app, pattern);
+    if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No session found.");
+    const auto result = operation(app, sessions);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, fmt::format("Could not execute operation on all sessions: {}",
+                                        base::error_text(result)));
+}
+
+int operate_on_records(App& app, const NodePattern& pattern) {
+    const auto& ops = app.command().ops;
+    if (ops.none() || ops.is(Op::Show)) return show_nodes(app, pattern);
+    if (ops.is(Op::Update)) return update_nodes(app, pattern);
+    if (ops.is(Op::Delete)) return delete_nodes(app, pattern);
+    return app.fail(ErrorCode::Invalid, "operation is not supported.");
+}
+
+}  // namespace
+
+int run_node_mode(App& app) {
+    const auto& command = app.command();
+    if (command.login_group) return login_group(app, *command.login_group);
+    if (command.logout_group) return logout_group(app, *command.logout_group);
+
+    const auto pattern = app.pattern();
+    if (!pattern) {
+        make_iface_directory(app);
+        return app.fail(pattern.error());
+    }
+    if (command.ops.is(Op::New)) return add_nodes(app, *pattern);
+    if (command.rescan) return with_sessions(app, *pattern, rescan_sessions);
+    if (command.stats) return with_sessions(app, *pattern, print_stats);
+    if (command.login && command.logout) {
+        return app.fail(ErrorCode::Invalid, "Invalid parameters. Both login and logout passed in");
+    }
+    if ((command.login || command.logout) && !command.ops.none()) {
+        return app.fail(ErrorCode::Invalid, "Invalid parameters. Login/logout and op passed in");
+    }
+    if (command.login) return login_nodes(app, *pattern);
+    if (command.logout) return logout_nodes(app, *pattern);
+    if (command.ops.none() && pattern->is_everything()) return list_nodes(app);
+    return operate_on_records(app, *pattern);
+}
+
+}  // namespace iscsi::iscsiadm

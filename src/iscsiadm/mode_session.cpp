@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// -m session: what runs now.
+#include <algorithm>
+#include <utility>
+
+#include "iscsiadm/app.hpp"
+#include "iscsiadm/login.hpp"
+#include "iscsiadm/print_sessions.hpp"
+#include "iscsiadm/sessions.hpp"
+#include "record/text.hpp"
+
+namespace iscsi::iscsiadm {
+
+namespace {
+
+using base::ErrorCode;
+
+constexpr int kSuccess = 0;
+constexpr std::int32_t kLevelMax = 3;
+
+base::Result<Sessions> chosen_sessions(App& app) {
+    const auto& command = app.command();
+    control::ListSessions request{
+        .sids = {}, .luns = command.level() >= kLevelMax, .secrets = command.show_secrets};
+    if (command.sid) request.sids.push_back(*command.sid);
+    ISCSI_TRY(auto sessions, list_sessions(app.daemon(), request));
+    if (command.sid && sessions.empty()) {
+        return base::fail(ErrorCode::SysfsLookup,
+                          "could not read session targetname: 5\n"
+                          "Could not get session info for sid {}",
+                          *command.sid);
+    }
+    return sessions;
+}
+
+int print(App& app, const Sessions& sessions) {
+    const auto level = app.command().level();
+    if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No active sessions.");
+    if (level > kLevelMax) {
+        return app.fail(ErrorCode::Invalid,
+                        fmt::format("Invalid info level {}. Try 0 - 3.", level));
+    }
+    if (level <= 0) {
+        print_sessions_flat(app.out(), sessions);
+        return kSuccess;
+    }
+    if (level == kLevelMax) print_versions(app.out());
+    print_sessions_tree(app.out(), sessions,
+                        {.level = level, .show_secrets = app.command().show_secrets});
+    return kSuccess;
+}
+
+int no_record(App& app, const base::Error& error) {
+    if (error.code != ErrorCode::NoObjectsFound) return app.fail(error);
+    return app.fail(ErrorCode::NoObjectsFound, "No records found");
+}
+
+int show_record(App& app, const control::SessionInfo& session) {
+    const auto node = app.store().load(record_of(session));
+    if (!node) return no_record(app, node.error());
+    app.out().text(record::print_shown(*node, app.command().show_secrets));
+    return kSuccess;
+}
+
+int failed_on_record(App& app, const base::Error& error) {
+    if (error.code == ErrorCode::NoObjectsFound) return no_record(app, error);
+    app.out().error_text(error.message);
+    return app.fail(error.code, fmt::format("Could not execute operation on all records: {}",
+                                            base::error_text(error.code)));
+}
+
+int update_record(App& app, const control::SessionInfo& session) {
+    const auto& assignments = app.command().assignments;
+    if (assignments.empty()) return app.fail(ErrorCode::Invalid, "update requires name and value");
+    if (const auto allowed = record::check_node_mode(assignments); !allowed) {
+        return app.fail(allowed.error());
+    }
+    if (record::changes_transport(assignments)) {
+        return failed_on_record(
+            app,
+            {ErrorCode::SessionExists,
+             "Cannot modify node/iface transport name while a session is using it. Log out the "
+             "session then update record."});
+    }
+    const auto updated = app.tell(app.store().update(record_of(session), assignments));
+    return updated ? kSuccess : failed_on_record(app, updated.error());
+}
+
+int delete_record(App& app, const control::SessionInfo& session) {
+    const auto removed = app.store().remove(record_of(session));
+    return removed ? kSuccess : failed_on_record(app, removed.error());
+}
+
+int login_again(App& app, const control::SessionInfo& session) {
+    const auto node = app.store().load(record_of(session));
+    if (!node) return no_record(app, node.error());
+    const auto result = login_once_more(app, *node);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, "Could not log into all portals");
+}
+
+// -r with something to do to the session's record.
+int operate_on_record(App& app, const control::SessionInfo& session) {
+    const auto& ops = app.command().ops;
+    if (ops.is(Op::New)) return login_again(app, session);
+    if (ops.is(Op::Update)) return update_record(app, session);
+    if (ops.is(Op::Delete)) return delete_record(app, session);
+    if (ops.none() || ops.is(Op::Show)) return show_record(app, session);
+    return app.fail(ErrorCode::Invalid, "operation is not supported.");
+}
+
+int each_session(App& app, const Sessions& sessions, bool rescan) {
+    if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No session found.");
+    const auto result = rescan ? rescan_sessions(app, sessions) : print_stats(app, sessions);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, fmt::format("Could not execute operation on all sessions: {}",
+                                        base::error_text(result)));
+}
+
+int logout(App& app, const Sessions& sessions) {
+    if (!app.command().ops.none()) {
+        return app.fail(ErrorCode::Invalid, "Invalid parameters. Login/logout and op passed in");
+    }
+    if (sessions.empty()) {
+        return app.fail(ErrorCode::NoObjectsFound, "No matching sessions found");
+    }
+    const auto result = logout_sessions(app, sessions);
+    if (result == ErrorCode::Success) return kSuccess;
+    return app.fail(result, "Could not logout of all requested sessions");
+}
+
+}  // namespace
+
+int run_session_mode(App& app) {
+    const auto& command = app.command();
+    if (command.ops.is(Op::New) && !command.sid) {
+        return app.fail(ErrorCode::Invalid,
+                        "session mode: Operation 'new' only allowed with specific session IDs");
+    }
+    const auto sessions = chosen_sessions(app);
+    if (!sessions) return app.fail(sessions.error());
+    if (command.rescan || command.stats) return each_session(app, *sessions, command.rescan);
+    if (command.logout) return logout(app, *sessions);
+    if (!command.sid) return print(app, *sessions);
+    if (command.level() > 0 && command.ops.none()) return print(app, *sessions);
+    return operate_on_record(app, sessions->front());
+}
+
+}  // namespace iscsi::iscsiadm

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsiadm/output.hpp"
+
+#include "base/numbers.hpp"
+
+namespace iscsi::iscsiadm {
+
+void Output::text(std::string_view text) { std::fwrite(text.data(), 1, text.size(), results_); }
+
+void Output::error_text(std::string_view text) {
+    for (const auto line : base::split(text, '\n')) plain_error(fmt::format("iscsiadm: {}", line));
+}
+
+void Output::plain_error(std::string_view text) {
+    const auto whole = fmt::format("{}\n", text);
+    std::fwrite(whole.data(), 1, whole.size(), errors_);
+}
+
+void Output::reported(base::ErrorCode code) {
+    if (code == base::ErrorCode::Success) return;
+    error("initiator reported error ({} - {})", std::to_underlying(code), base::error_text(code));
+}
+
+}  // namespace iscsi::iscsiadm

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where iscsiadm's words go. Results are lines on standard output; everything else is a line on
+// standard error with the program's name in front. Scripts match both, so nothing else is printed.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace iscsi::iscsiadm {
+
+class Output {
+public:
+    // The streams are borrowed.
+    explicit Output(std::FILE* results = stdout, std::FILE* errors = stderr)
+        : results_(results), errors_(errors) {}
+
+    template <class... Args>
+    void line(fmt::format_string<Args...> format, Args&&... args) {
+        text(fmt::format(format, std::forward<Args>(args)...));
+        text("\n");
+    }
+    void text(std::string_view text);
+
+    template <class... Args>
+    void error(fmt::format_string<Args...> format, Args&&... args) {
+        error_text(fmt::format(format, std::forward<Args>(args)...));
+    }
+    // A text of several lines gets the program's name before each.
+    void error_text(std::string_view text);
+    // A line without the program's name.
+    void plain_error(std::string_view text);
+
+    // What an operator sees of an answer of iscsid: "initiator reported error (15 - session
+    // exists)". Nothing for Success.
+    void reported(base::ErrorCode code);
+
+private:
+    std::FILE* results_;
+    std::FILE* errors_;
+};
+
+}  // namespace iscsi::iscsiadm
