@@ -4,7 +4,7 @@
 import dataclasses
 import typing
 
-DAEMON_ANSWERS = {8: "iqn.2026-11.test:init", 9: "alias", 10: "/etc/iscsi/iscsid.conf"}
+from differential.daemon import Script
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Case:
     name: str
     steps: typing.Sequence[str]
     state: typing.Sequence[typing.Callable] = ()  # called with the Machine, before the first step
-    daemon: typing.Optional[dict] = dataclasses.field(default_factory=lambda: DAEMON_ANSWERS)
-    target: typing.Sequence = ()                  # portals of the scripted target (target.py)
+    daemon: typing.Optional[Script] = Script()    # None: nobody listens
+    target: typing.Sequence = () # portals of the scripted target (target.py)
     stdin: str = ""
     seconds: int = 20
     # Set where ours is meant to differ: the id of the entry in doc/differences.md. Then ours is

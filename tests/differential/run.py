@@ -17,10 +17,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from differential import transcript      # noqa: E402
-from differential.stage import Stage     # noqa: E402
+from differential.stage import REFERENCE_ADM, Stage  # noqa: E402
 
-REFERENCE = {"iscsiadm": "/usr/sbin/iscsiadm", "iscsi-iname": "/usr/sbin/iscsi-iname"}
-REFERENCE_VERSION = "iscsiadm version 2.1.8\n"
+REFERENCE = {"iscsiadm": REFERENCE_ADM, "iscsi-iname": "/usr/sbin/iscsi-iname"}
 
 
 def ours():

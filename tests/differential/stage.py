@@ -28,6 +28,8 @@ from differential.target import ScriptedTarget  # noqa: E402
 
 _VOLATILE = ("/etc/iscsi", "/run", "/sys")
 _MNT_DETACH = 2
+# The reference finds sessions in sysfs; ours asks iscsid for those that iscsid runs itself.
+REFERENCE_ADM = "/usr/sbin/iscsiadm"
 
 
 class Stage:
@@ -93,12 +95,13 @@ def _fresh_machine():
 
 
 def _play(case, programs):
+    is_reference = programs["iscsiadm"] == REFERENCE_ADM
     _fresh_machine()
     machine = states.Machine()
     states.base(machine)
     for build in case.state:
         build(machine)
-    daemon = Daemon(case.daemon) if case.daemon is not None else None
+    daemon = Daemon(case.daemon, in_sysfs=is_reference) if case.daemon else None
     target = ScriptedTarget(case.target) if case.target else None
     before = tree.snapshot()
     try:
@@ -116,7 +119,8 @@ def _run(line, case, programs):
     else:
         args = shlex.split(line)
         program = programs[args[0]]
-    environment = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    folders = dict.fromkeys(str(pathlib.Path(path).parent) for path in programs.values())
+    environment = {"LC_ALL": "C", "PATH": ":".join([*folders, "/usr/bin", "/bin"])}
     child = subprocess.Popen(args, executable=program, stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
                              cwd="/", start_new_session=True)

@@ -73,6 +73,7 @@ def base(machine):
         machine.write(folder / "handle", "18446744072100000000\n")
         machine.write(folder / "caps", "0x39\n")
     pathlib.Path("/run/lock/iscsi").mkdir(parents=True)
+    pathlib.Path("/sys/firmware").mkdir()
     machine.write(ETC / "initiatorname.iscsi", "InitiatorName=iqn.2026-11.test:init\n")
     write_conf(machine)
 

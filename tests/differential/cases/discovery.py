@@ -2,6 +2,7 @@
 """Modes discovery and discoverydb, against a scripted target."""
 
 from differential.case import Case
+from differential.daemon import Script
 from differential.states import conf, file, iface, isns_config, node, st_config
 from differential.target import Portal
 
@@ -204,7 +205,7 @@ CASES = [
          state=[conf({"discovery.sendtargets.reopen_max": 1})]),
     Case("closed port, db", [f"iscsiadm -m discoverydb -t st -p {_P}:3999 -D"], state=[_FAST]),
     Case("without an initiator name", [f"iscsiadm -m discovery -t st -p {_P}"], state=[_FAST],
-         daemon={8: "", 9: "", 10: "/etc/iscsi/iscsid.conf"}, target=_TARGET),
+         daemon=Script(name=""), target=_TARGET),
     Case("Kubernetes' discovery", [
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o new",
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o update "

@@ -2,6 +2,7 @@
 """Mode node: selecting, listing, showing, making, changing and deleting records."""
 
 from differential.case import Case
+from differential.daemon import Script
 from differential.states import conf, file, folder, iface, link, node
 
 _A, _B, _C = "iqn.2026-11.test:a", "iqn.2026-11.test:b", "iqn.2026-11.test:c"
@@ -103,9 +104,9 @@ CASES = [
     Case("new takes the path of the config from iscsid",
          [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1,1"],
          state=[file("other.conf", "node.startup = automatic\n")],
-         daemon={8: "iqn.x", 9: "", 10: "/etc/iscsi/other.conf"}),
+         daemon=Script(config="/etc/iscsi/other.conf")),
     Case("new with a missing config", [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1,1"],
-         daemon={8: "iqn.x", 9: "", 10: "/etc/iscsi/nosuch.conf"}),
+         daemon=Script(config="/etc/iscsi/nosuch.conf")),
     *[Case(f"new with a faulty config: {text!r}",
            [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1,1"],
            state=[file("iscsid.conf", text)])
