@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "os/device_link.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <string_view>
+
+namespace iscsi::os {
+
+namespace {
+
+void make_parents(const std::string& path) {
+    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+        (void)::mkdir(path.substr(0, at).c_str(), 0755);  // symlink() tells what went wrong
+    }
+}
+
+}  // namespace
+
+base::Status set_device_link(const std::string& target, const std::string& path) {
+    make_parents(path);
+    const std::string fresh = fmt::format("{}.{}", path, ::getpid());
+    ::unlink(fresh.c_str());
+    if (::symlink(target.c_str(), fresh.c_str()) != 0) {
+        return base::fail_errno(base::ErrorCode::Internal, errno, path);
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const int error_number = errno;
+        ::unlink(fresh.c_str());
+        return base::fail_errno(base::ErrorCode::Internal, error_number, path);
+    }
+    return {};
+}
+
+void remove_device_link(const std::string& target, const std::string& path) {
+    std::array<char, PATH_MAX> buffer{};
+    const ssize_t count = ::readlink(path.c_str(), buffer.data(), buffer.size());
+    if (count < 0) return;
+    if (std::string_view(buffer.data(), static_cast<std::size_t>(count)) == target) {
+        ::unlink(path.c_str());
+    }
+}
+
+}  // namespace iscsi::os
