@@ -6,28 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.hpp"
-
 namespace iscsi::os {
 
 // Locks memory, marks the process as an I/O flusher, puts it out of the OOM killer's reach. Each
 // step is tried; those that the system refused come back, one line each, for the log.
 std::vector<std::string> protect_from_memory_pressure();
-
-// Leaves the caller's session and terminal: forks; the parent waits until the child reports, then
-// ends with its verdict. In the child the returned object reports; only the child returns.
-class Daemon {
-public:
-    // Forks. Call before any thread exists.
-    static base::Result<Daemon> start();
-    // Ready: the parent exits with status 0. stdin, stdout and stderr go to /dev/null.
-    void ready();
-    // The parent prints the text on stderr and exits with `status`; so does the child.
-    [[noreturn]] void give_up(int status, const std::string& text);
-
-private:
-    explicit Daemon(int report) : report_(report) {}
-    int report_;
-};
 
 }  // namespace iscsi::os

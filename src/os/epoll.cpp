@@ -4,11 +4,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <limits>
 
 #include "base/check.hpp"
+#include "os/clock.hpp"
 
 namespace iscsi::os {
 
@@ -20,14 +19,6 @@ epoll_event make_event(std::uint64_t token, Epoll::Interest interest) {
                    (interest.writable ? std::uint32_t{EPOLLOUT} : 0u);
     event.data.u64 = token;
     return event;
-}
-
-// Rounded up: waking a little early would spin until the deadline.
-int milliseconds_until(base::Instant until, base::Instant now) {
-    if (until == base::kNever) return -1;
-    if (until <= now) return 0;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-    return static_cast<int>(std::min<std::int64_t>(left, std::numeric_limits<int>::max()));
 }
 
 }  // namespace
@@ -54,10 +45,10 @@ void Epoll::change(int fd, std::uint64_t token, Interest interest) {
 
 void Epoll::remove(int fd) { CHECK(::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr) == 0); }
 
-std::span<const Epoll::Ready> Epoll::wait(base::Instant until, base::Instant now) {
+std::span<const Epoll::Ready> Epoll::wait(base::Instant until) {
     std::array<epoll_event, kBatch> events;
     const int count = ::epoll_wait(fd_.get(), events.data(), static_cast<int>(events.size()),
-                                   milliseconds_until(until, now));
+                                   poll_timeout_ms(until));
     if (count <= 0) return {};
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
         ready_[i] = {.token = events[i].data.u64,

@@ -37,7 +37,7 @@ public:
 
     // Blocks until something is ready or the instant has come; kNever waits without limit. The list
     // is valid until the next call. An empty list is a timeout or a signal.
-    std::span<const Ready> wait(base::Instant until, base::Instant now);
+    std::span<const Ready> wait(base::Instant until);
 
 private:
     explicit Epoll(Fd fd) : fd_(std::move(fd)) {}

@@ -126,7 +126,11 @@ base::Status detach_loop(std::uint32_t number) {
     return loop_ioctl(number, LOOP_CLR_FD, "LOOP_CLR_FD");
 }
 
-base::Status refresh_loop_size(std::uint32_t number) {
+base::Status refresh_loop_size(std::uint32_t number, int file) {
+    struct stat info {};
+    if (::fstat(file, &info) != 0) {
+        return base::fail_errno(ErrorCode::Internal, errno, loop_name(number));
+    }
     return loop_ioctl(number, LOOP_SET_CAPACITY, "LOOP_SET_CAPACITY");
 }
 

@@ -15,7 +15,7 @@ namespace iscsi::os {
 struct LoopOptions {
     std::uint32_t block_bytes = 512;
     bool read_only = false;
-    std::string label;  // at most 63 characters; comes back from loop_label()
+    std::string label;  // at most 63 characters, for `losetup --list`
 };
 
 // Attaches `file` to a free loop device with direct I/O and partition scan; the node is made when
@@ -26,9 +26,9 @@ base::Result<std::uint32_t> attach_loop(int file, const LoopOptions& options);
 base::Status sync_loop(std::uint32_t number);
 // Detaches. A device in use (mounted) detaches by itself when its last user lets go.
 base::Status detach_loop(std::uint32_t number);
-// The file's size has changed: read it again. The caller made sure that the kernel knows the new
-// size (fstat on the file).
-base::Status refresh_loop_size(std::uint32_t number);
+// The size of the file behind the device has changed: `file` is another descriptor of it, through
+// which the kernel learns the new size first.
+base::Status refresh_loop_size(std::uint32_t number, int file);
 base::Status set_loop_read_only(std::uint32_t number, bool read_only);
 // The device offers no discard (the attribute of its queue); best effort.
 void disable_loop_discard(std::uint32_t number);

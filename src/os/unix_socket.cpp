@@ -100,6 +100,12 @@ base::Result<Fd> listen_unix(SocketKind kind, UnixAddress address, int backlog) 
     return fd;
 }
 
+std::optional<Fd> accept_unix(int listening) {
+    Fd fd(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) return std::nullopt;
+    return fd;
+}
+
 std::optional<PeerCredentials> peer_credentials(int socket) {
     ucred peer{};
     socklen_t length = sizeof peer;

@@ -29,6 +29,9 @@ base::Result<Fd> connect_unix(SocketKind kind, UnixAddress address);
 // Nonblocking. A stale socket file at a path is replaced.
 base::Result<Fd> listen_unix(SocketKind kind, UnixAddress address, int backlog);
 
+// The next connection that waits, nonblocking; nullopt: none waits (any more).
+std::optional<Fd> accept_unix(int listening);
+
 struct PeerCredentials {
     pid_t pid;
     uid_t uid;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "userd/device_manager.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.hpp"
+#include "os/device_link.hpp"
+#include "os/files.hpp"
+#include "os/loop_device.hpp"
+
+namespace iscsi::userd {
+
+using base::LogLevel;
+
+namespace {
+
+// Whether what is at this LUN now can go on as the device that its users know.
+bool same_disk(const Volume& a, const Volume& b) {
+    return a.block_bytes == b.block_bytes && a.serial == b.serial && a.vendor == b.vendor &&
+           a.product == b.product;
+}
+
+}  // namespace
+
+ExportFile DeviceManager::file_of(const Volume& volume) const {
+    ExportFile file;
+    file.name = export_file_name(identity_.sid, volume.lun);
+    file.bytes = volume.bytes();
+    file.block_bytes = volume.block_bytes;
+    // The loop driver offers discards in this unit: one that UNMAP frees as a whole.
+    file.granule_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+        std::uint64_t{volume.unmap_granularity} * volume.block_bytes, 1u << 30));
+    file.read_only = volume.read_only;
+    return file;
+}
+
+base::Result<userlink::RescanDone> DeviceManager::rescan() {
+    ISCSI_TRY(const auto luns, report_luns(io_));
+    userlink::RescanDone done;
+    done.luns = static_cast<std::uint32_t>(luns.size());
+    std::set<std::uint64_t> present;
+    for (const scsi::Lun lun : luns) {
+        const LunProbe probe = probe_lun(io_, lun);
+        if (!probe.present && probe.problem.empty()) continue;
+        present.insert(lun.number());
+        const std::string problem = bring_up(lun, probe);
+        if (!problem.empty()) done.problems += fmt::format("LUN {}: {}\n", lun.number(), problem);
+        publish_status();
+    }
+    for (auto& [number, device] : devices_) {
+        if (!present.contains(number) && device.attached) detach(device, /*flush=*/false);
+    }
+    std::erase_if(devices_, [&](const auto& entry) {
+        return !present.contains(entry.first) && !entry.second.attached;
+    });
+    publish_status();
+    done.devices = static_cast<std::uint32_t>(
+        std::ranges::count_if(devices_, [](const auto& e) { return e.second.attached; }));
+    return done;
+}
+
+std::string DeviceManager::bring_up(scsi::Lun lun, const LunProbe& probe) {
+    const auto [place, fresh] = devices_.try_emplace(lun.number());
+    Device& device = place->second;
+    if (fresh) device.index = next_index_++;
+    if (!probe.is_disk || !probe.problem.empty()) {
+        // A disk in use stays: its unit may only be away for a moment.
+        if (!device.attached) device.volume = probe.volume;
+        return probe.problem;
+    }
+    if (device.attached && !same_disk(device.volume, probe.volume)) {
+        detach(device, /*flush=*/false);
+    }
+    return device.attached ? update(device, probe.volume)
+                           : (device.volume = probe.volume, attach(device));
+}
+
+std::string DeviceManager::attach(Device& device) {
+    const ExportFile file = file_of(device.volume);
+    if (file.bytes == 0) return "it has no blocks";
+    io_.publish(device.index, device.volume, file);
+    auto backing = io_.open_file(file.name);
+    if (!backing) return backing.error().message;
+    const auto loop = os::attach_loop(backing->get(), {.block_bytes = device.volume.block_bytes,
+                                                       .read_only = device.volume.read_only,
+                                                       .label = file.name});
+    if (!loop) return loop.error().message;
+    device.attached = true;
+    device.loop = *loop;
+    if (device.volume.discard == ZeroMethod::None) os::disable_loop_discard(device.loop);
+    set_links(device);
+    base::log(LogLevel::Info, "LUN {} is {} ({} blocks of {} bytes{})", device.volume.lun.number(),
+              os::loop_name(device.loop), device.volume.blocks, device.volume.block_bytes,
+              device.volume.read_only ? ", read only" : "");
+    return {};
+}
+
+std::string DeviceManager::update(Device& device, const Volume& volume) {
+    const Volume before = std::exchange(device.volume, volume);
+    if (before == volume) {
+        set_links(device);
+        return {};
+    }
+    const ExportFile file = file_of(volume);
+    io_.publish(device.index, volume, file);
+    if (before.read_only != volume.read_only) {
+        const auto changed = os::set_loop_read_only(device.loop, volume.read_only);
+        if (!changed) return changed.error().message;
+    }
+    if (before.blocks != volume.blocks) {
+        auto backing = io_.open_file(file.name);
+        if (!backing) return backing.error().message;
+        const auto resized = os::refresh_loop_size(device.loop, backing->get());
+        if (!resized) return resized.error().message;
+        base::log(LogLevel::Info, "LUN {} ({}) has {} blocks now, before {}", volume.lun.number(),
+                  os::loop_name(device.loop), volume.blocks, before.blocks);
+    }
+    set_links(device);
+    return {};
+}
+
+void DeviceManager::detach(Device& device, bool flush) {
+    for (const auto& [path, target] : device.links) os::remove_device_link(target, path);
+    device.links.clear();
+    if (flush) {
+        const auto synced = os::sync_loop(device.loop);
+        if (!synced) base::log(LogLevel::Warning, "{}", synced.error().message);
+    }
+    const auto detached = os::detach_loop(device.loop);
+    if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
+    device.attached = false;
+}
+
+void DeviceManager::remove_all(bool flush) {
+    for (auto& [number, device] : devices_) {
+        if (device.attached) detach(device, flush);
+    }
+    devices_.clear();
+    publish_status();
+}
+
+void DeviceManager::refresh_links() {
+    for (auto& [number, device] : devices_) {
+        if (device.attached) set_links(device);
+    }
+}
+
+void DeviceManager::set_links(Device& device) {
+    const std::string disk = os::loop_name(device.loop);
+    const std::string disk_link = by_path_link(identity_.portal, device.volume.lun);
+    std::map<std::string, std::string> wanted = {{disk_link, link_target(disk)}};
+    for (const std::string& partition : os::loop_partitions(device.loop)) {
+        if (const auto link = partition_link(disk_link, disk, partition)) {
+            wanted.emplace(*link, link_target(partition));
+        }
+    }
+    for (const auto& [path, target] : device.links) {
+        if (!wanted.contains(path)) os::remove_device_link(target, path);
+    }
+    for (const auto& [path, target] : wanted) {
+        if (device.links.contains(path)) continue;
+        const auto made = os::set_device_link(target, path);
+        if (!made) base::log(LogLevel::Warning, "{}", made.error().message);
+    }
+    device.links = std::move(wanted);
+}
+
+void DeviceManager::publish_status() {
+    std::vector<userlink::LunStatus> luns;
+    for (const auto& [number, device] : devices_) {
+        userlink::LunStatus status;
+        status.lun = number;
+        status.peripheral_type = device.volume.peripheral_type;
+        if (device.attached) status.block_device = os::loop_name(device.loop);
+        status.vendor = device.volume.vendor;
+        status.product = device.volume.product;
+        status.revision = device.volume.revision;
+        status.serial = device.volume.serial;
+        status.block_count = device.volume.blocks;
+        status.block_bytes = device.volume.block_bytes;
+        status.read_only = device.volume.read_only;
+        luns.push_back(std::move(status));
+    }
+    io_.publish_status(luns);
+}
+
+void remove_leftovers(bool (*is_alive)(std::uint64_t sid, const std::string& rundir),
+                      const std::string& rundir) {
+    constexpr const char* kByPath = "/dev/disk/by-path";
+    std::set<std::string> dead;
+    for (const auto& loop : os::attached_loops()) {
+        const auto sid = sid_of_backing_file(loop.backing_file);
+        if (!sid || is_alive(*sid, rundir)) continue;
+        base::log(LogLevel::Info, "detaching {}: session {} has died", os::loop_name(loop.number),
+                  *sid);
+        const auto detached = os::detach_loop(loop.number);
+        if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
+        dead.insert(link_target(os::loop_name(loop.number)));
+    }
+    if (dead.empty()) return;
+    const auto entries = os::system_files().list(kByPath);
+    if (!entries) return;
+    for (const auto& entry : *entries) {
+        const std::string path = fmt::format("{}/{}", kByPath, entry.name);
+        const auto target = os::system_files().read_link(path);
+        if (!target || !entry.name.starts_with("ip-")) continue;
+        // "../../loop3p1" belongs to "../../loop3".
+        const bool leads_there = std::ranges::any_of(dead, [&](const std::string& disk) {
+            return *target == disk || target->starts_with(disk + "p");
+        });
+        if (leads_there) os::remove_device_link(*target, path);
+    }
+}
+
+}  // namespace iscsi::userd

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Brings a session's block devices in line with the LUNs its target has: scan, attach, resize,
+// detach, links under /dev/disk/by-path. Blocks while it works, and its loop devices are read
+// through the session itself: it lives in a thread of its own and reaches the I/O thread through
+// IoSide.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "os/fd.hpp"
+#include "userd/device_names.hpp"
+#include "userd/fuse_export.hpp"
+#include "userd/lun_scan.hpp"
+#include "userlink/messages.hpp"
+
+namespace iscsi::userd {
+
+// What the device manager needs of the I/O thread. Calls block until that thread has served them.
+class IoSide : public CommandPort {
+public:
+    // The volume and its file as requests will see them from now on. An empty name withdraws it.
+    virtual void publish(std::uint32_t index, const Volume& volume, const ExportFile& file) = 0;
+    virtual void publish_status(const std::vector<userlink::LunStatus>& luns) = 0;
+    virtual base::Result<os::Fd> open_file(const std::string& name) = 0;
+};
+
+class DeviceManager {
+public:
+    struct Identity {
+        std::uint64_t sid = 0;
+        PortalName portal;
+    };
+    DeviceManager(IoSide& io, Identity identity) : io_(io), identity_(std::move(identity)) {}
+
+    base::Result<userlink::RescanDone> rescan();
+    // `flush`: what was written to the devices without a file system goes out first.
+    void remove_all(bool flush);
+    // Links for partitions that came or went since.
+    void refresh_links();
+
+private:
+    struct Device {
+        std::uint32_t index = 0;  // of the volume; a LUN keeps it for the life of the session
+        Volume volume;
+        bool attached = false;
+        std::uint32_t loop = 0;
+        std::map<std::string, std::string> links;  // path -> target
+    };
+
+    // A text tells what went wrong with this LUN.
+    std::string bring_up(scsi::Lun lun, const LunProbe& probe);
+    std::string attach(Device& device);
+    std::string update(Device& device, const Volume& volume);
+    void detach(Device& device, bool flush);
+    void set_links(Device& device);
+    ExportFile file_of(const Volume& volume) const;
+    void publish_status();
+
+    IoSide& io_;
+    Identity identity_;
+    std::map<std::uint64_t, Device> devices_;  // by LUN number
+    std::uint32_t next_index_ = 0;
+    std::uint32_t luns_reported_ = 0;
+};
+
+// Detaches loop devices whose session has died (its FUSE file answers nobody), and removes links
+// that lead to them. `is_alive` tells whether a session's process runs.
+void remove_leftovers(bool (*is_alive)(std::uint64_t sid, const std::string& rundir),
+                      const std::string& rundir);
+
+}  // namespace iscsi::userd
