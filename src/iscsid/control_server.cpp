@@ -19,7 +19,7 @@ using base::ErrorCode;
 
 namespace {
 
-constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::size_t kChunkBytes = 4096;
 // After the descriptors have run out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -31,7 +31,7 @@ class ControlServer::Client final : public Answers,
                                     public std::enable_shared_from_this<ControlServer::Client> {
 public:
     Client(ControlServer& server, stream_protocol::socket socket)
-        : server_(&server), socket_(std::move(socket)), drop_timer_(server.io_) {}
+        : server_(&server), socket_(std::move(socket)) {}
 
     void begin() {
         const auto peer = os::peer_credentials(socket_.native_handle());
@@ -68,13 +68,13 @@ private:
     enum class State : std::uint8_t { Reading, Answering, Closing, Gone };
 
     void read() {
-        socket_.async_read_some(asio::buffer(chunk_),
-                                [self = shared_from_this()](asio::error_code error,
-                                                            std::size_t count) {
-                                    if (self->state_ == State::Gone) return;
-                                    if (error) return self->on_hangup();
-                                    self->on_bytes({self->chunk_.data(), count});
-                                });
+        socket_.async_read_some(
+            asio::buffer(chunk_),
+            [self = shared_from_this()](asio::error_code error, std::size_t count) {
+                if (self->state_ == State::Gone) return;
+                if (error) return self->on_hangup();
+                self->on_bytes({self->chunk_.data(), count});
+            });
     }
 
     void on_bytes(std::string_view bytes) {
@@ -146,7 +146,6 @@ private:
 
     ControlServer* server_;
     stream_protocol::socket socket_;
-    asio::steady_timer drop_timer_;
     State state_ = State::Reading;
     std::array<char, kChunkBytes> chunk_;
     std::string incoming_;  // the request's line so far

@@ -16,7 +16,7 @@
 
 namespace iscsi::iscsid {
 
-// Clients connected at the same time; the oldest that has not asked anything yet makes room.
+// Clients connected at the same time; one that has not asked anything makes room.
 inline constexpr std::size_t kClientsMax = 4096;
 // Answers not yet read by a client; one with more is dropped.
 inline constexpr std::size_t kBacklogBytesMax = 64 * 1024 * 1024;

@@ -9,16 +9,16 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "os/clock.hpp"
 #include "os/netdev.hpp"
 
 namespace iscsi::iscsid {
 
 using asio::ip::tcp;
 using base::ErrorCode;
+using os::now;
 
 namespace {
-
-base::Instant now() { return std::chrono::steady_clock::now(); }
 
 // The interface that an iface record binds to, or none. Compat: open-iscsi's software transport
 // binds by hardware address, else by interface name; never by IP address.
@@ -38,11 +38,7 @@ base::Result<std::string> bound_netdev(const record::Iface& iface) {
 }  // namespace
 
 LoginRun::LoginRun(asio::io_context& io, record::Node node, Handlers handlers)
-    : io_(io),
-      node_(std::move(node)),
-      handlers_(std::move(handlers)),
-      socket_(io),
-      timer_(io) {}
+    : io_(io), node_(std::move(node)), handlers_(std::move(handlers)), socket_(io), timer_(io) {}
 
 void LoginRun::connect(Resolver& resolver, const session::TargetPortal& portal) {
     const auto port = static_cast<std::uint16_t>(portal.port);

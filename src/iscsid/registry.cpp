@@ -106,38 +106,37 @@ base::Status Registry::log_out(std::uint64_t sid, Session::Reply reply) {
     if (session == nullptr) return base::fail(ErrorCode::SessionNotFound, "no session {}", sid);
     if (!settings_.safe_logout) return session->log_out(std::move(reply));
     const datapath::SessionKey key = session->key();
-    session->path().status(
-        key, [this, key, sid, reply = std::move(reply)](
-                 const base::Result<datapath::SessionStatus>& status) {
-            const auto found = sessions_.find(key);
-            if (found == sessions_.end()) return reply(ErrorCode::Success, {});
-            for (const datapath::Lun& lun : status ? status->luns : std::vector<datapath::Lun>{}) {
-                if (!lun.block_device.empty() && os::block_device_in_use(lun.block_device)) {
-                    return reply(ErrorCode::Busy,
-                                 fmt::format("Session {} is actively in use for mounted storage, "
-                                             "and iscsid.safe_logout is configured.",
-                                             sid));
-                }
+    session->path().status(key, [this, key, sid, reply = std::move(reply)](
+                                    const base::Result<datapath::SessionStatus>& status) {
+        const auto found = sessions_.find(key);
+        if (found == sessions_.end()) return reply(ErrorCode::Success, {});
+        for (const datapath::Lun& lun : status ? status->luns : std::vector<datapath::Lun>{}) {
+            if (!lun.block_device.empty() && os::block_device_in_use(lun.block_device)) {
+                return reply(ErrorCode::Busy,
+                             fmt::format("Session {} is actively in use for mounted storage, "
+                                         "and iscsid.safe_logout is configured.",
+                                         sid));
             }
-            const auto accepted = found->second->log_out(reply);
-            if (!accepted) reply(accepted.error().code, accepted.error().message);
-        });
+        }
+        const auto accepted = found->second->log_out(reply);
+        if (!accepted) reply(accepted.error().code, accepted.error().message);
+    });
     return {};
 }
 
 void Registry::adopt_running(std::function<void(std::size_t count)> done) {
-    user_path_.find_running([this, done = std::move(done)](
-                                const std::vector<datapath::Adoptable>& running) {
-        for (const datapath::Adoptable& one : running) {
-            const datapath::SessionKey key = new_key();
-            user_path_.take(key, one.sid);
-            Session& session = add(user_path_, key, one.spec);
-            base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid, one.spec.node.name,
-                      one.logged_in ? "logged in" : "logging in again");
-            session.adopt(one);
-        }
-        done(running.size());
-    });
+    user_path_.find_running(
+        [this, done = std::move(done)](const std::vector<datapath::Adoptable>& running) {
+            for (const datapath::Adoptable& one : running) {
+                const datapath::SessionKey key = new_key();
+                user_path_.take(key, one.sid);
+                Session& session = add(user_path_, key, one.spec);
+                base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid,
+                          one.spec.node.name, one.logged_in ? "logged in" : "logging in again");
+                session.adopt(one);
+            }
+            done(running.size());
+        });
 }
 
 std::vector<Session*> Registry::listed() {

@@ -23,8 +23,8 @@ public:
     void started() { finish_one(); }
     void done(std::size_t index, std::uint64_t sid, ErrorCode code, std::string message) {
         results_[index] = {code, message};
-        answers_->send(control::ItemDone{static_cast<std::uint32_t>(index), sid, code,
-                                         std::move(message)});
+        answers_->send(
+            control::ItemDone{static_cast<std::uint32_t>(index), sid, code, std::move(message)});
         finish_one();
     }
     void tell(const control::Answer& progress) { answers_->send(progress); }
@@ -55,8 +55,8 @@ void Requests::run(const control::Login& login, const std::shared_ptr<Answers>& 
     auto batch = std::make_shared<Batch>(answers, login.items.size());
     for (std::size_t i = 0; i < login.items.size(); ++i) {
         const bool wait = !login.no_wait;
-        const auto accepted = registry_.log_in(
-            login.items[i], [batch, i, wait](Registry::LoginAnswer answer) {
+        const auto accepted =
+            registry_.log_in(login.items[i], [batch, i, wait](Registry::LoginAnswer answer) {
                 if (wait) batch->done(i, answer.sid, answer.code, std::move(answer.message));
             });
         if (!accepted) {
@@ -134,12 +134,12 @@ void Requests::run(const control::ListSessions& list, const std::shared_ptr<Answ
     }
     for (std::size_t i = 0; list.luns && i < wanted.size(); ++i) {
         ++listing->open;
-        wanted[i]->path().status(
-            wanted[i]->key(), [listing, i](const base::Result<datapath::SessionStatus>& status) {
-                // A data path that does not answer is listed without LUNs.
-                if (status) listing->sessions[i].luns = to_luns(status->luns);
-                listing->finish_one();
-            });
+        wanted[i]->path().status(wanted[i]->key(),
+                                 [listing, i](const base::Result<datapath::SessionStatus>& status) {
+                                     // A data path that does not answer is listed without LUNs.
+                                     if (status) listing->sessions[i].luns = to_luns(status->luns);
+                                     listing->finish_one();
+                                 });
     }
     listing->finish_one();
 }
@@ -155,7 +155,8 @@ void Requests::run(const control::GetStats& stats, const std::shared_ptr<Answers
         }
         session->path().stats(
             session->key(), [batch, i, sid](const base::Result<datapath::Stats>& result) {
-                if (!result) return batch->done(i, sid, result.error().code, result.error().message);
+                if (!result)
+                    return batch->done(i, sid, result.error().code, result.error().message);
                 batch->tell(control::StatsInfo{.index = static_cast<std::uint32_t>(i),
                                                .sid = sid,
                                                .counters = to_counters(result->counters),
@@ -177,7 +178,8 @@ void Requests::run(const control::Rescan& rescan, const std::shared_ptr<Answers>
         }
         session->path().rescan(
             session->key(), [batch, i, sid](const base::Result<datapath::RescanDone>& result) {
-                if (!result) return batch->done(i, sid, result.error().code, result.error().message);
+                if (!result)
+                    return batch->done(i, sid, result.error().code, result.error().message);
                 batch->done(i, sid, ErrorCode::Success, result->problems);
             });
     }

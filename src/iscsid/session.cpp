@@ -5,16 +5,12 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "os/clock.hpp"
 
 namespace iscsi::iscsid {
 
 using base::LogLevel;
-
-namespace {
-
-base::Instant now() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
+using os::now;
 
 Session::Session(Surroundings& surroundings, datapath::DataPath& path, datapath::SessionKey key,
                  datapath::SessionSpec spec)
@@ -83,26 +79,25 @@ void Session::perform(const session::Connect& action) {
     const std::uint64_t attempt = action.attempt;
     run_ = std::make_unique<LoginRun>(
         around_.io, spec_.node,
-        LoginRun::Handlers{
-            .connected =
-                [this, attempt] {
-                    supervisor_.on_connected(attempt, now());
-                    act();
-                },
-            .connect_failed =
-                [this, attempt](const std::string& why) {
-                    supervisor_.on_connect_failed(attempt, why, now());
-                    act();
-                },
-            .login_event =
-                [this, attempt](session::LoginEngine::Event event) {
-                    on_login_event(attempt, std::move(event));
-                },
-            .broken =
-                [this, attempt](const std::string& why) {
-                    supervisor_.on_login_broken(attempt, why, now());
-                    act();
-                }});
+        LoginRun::Handlers{.connected =
+                               [this, attempt] {
+                                   supervisor_.on_connected(attempt, now());
+                                   act();
+                               },
+                           .connect_failed =
+                               [this, attempt](const std::string& why) {
+                                   supervisor_.on_connect_failed(attempt, why, now());
+                                   act();
+                               },
+                           .login_event =
+                               [this, attempt](session::LoginEngine::Event event) {
+                                   on_login_event(attempt, std::move(event));
+                               },
+                           .broken =
+                               [this, attempt](const std::string& why) {
+                                   supervisor_.on_login_broken(attempt, why, now());
+                                   act();
+                               }});
     run_->connect(around_.resolver, action.portal);
 }
 
@@ -149,8 +144,8 @@ void Session::perform(const session::StartDataPath& action) {
 }
 
 void Session::perform(const session::StopDataPath& action) {
-    path_.stop(key_, action.terminate ? datapath::StopMode::Terminate
-                                      : datapath::StopMode::Recover);
+    path_.stop(key_,
+               action.terminate ? datapath::StopMode::Terminate : datapath::StopMode::Recover);
 }
 
 void Session::perform(const session::SendLogout& action) { path_.logout(key_, action.timeout); }
@@ -181,7 +176,9 @@ void Session::perform(const session::ReplyLogout& action) {
     if (Reply reply = std::exchange(logout_reply_, {})) reply(action.code, action.message);
 }
 
-void Session::perform(const session::LogLine& action) { base::log(action.level, "{}", action.text); }
+void Session::perform(const session::LogLine& action) {
+    base::log(action.level, "{}", action.text);
+}
 
 void Session::perform(const session::Finished&) {
     if (finished_) asio::post(around_.io, std::exchange(finished_, {}));

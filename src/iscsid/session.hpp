@@ -83,7 +83,7 @@ private:
     session::Supervisor supervisor_;
     asio::steady_timer timer_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers look at it
-    std::unique_ptr<LoginRun> run_;  // the attempt under way
+    std::unique_ptr<LoginRun> run_;                               // the attempt under way
     session::LoggedIn login_;
     std::string current_address_;
     std::uint16_t current_port_ = 0;

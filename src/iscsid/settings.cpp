@@ -41,7 +41,11 @@ Settings load_settings(const SettingsPaths& paths) {
         settings.initiator_name = std::move(identity->initiator_name);
         settings.initiator_alias = std::move(identity->initiator_alias);
     } else {
-        base::log(LogLevel::Warning, "Warning: {}", identity.error().message);
+        base::log(LogLevel::Warning,
+                  "Warning: InitiatorName file {} does not exist or does not contain a properly "
+                  "formatted InitiatorName. {}. Logins are refused until it does and iscsid has "
+                  "read it again (SIGHUP).",
+                  paths.initiatorname_file, identity.error().message);
     }
     if (settings.initiator_alias.empty()) settings.initiator_alias = host_name();
     return settings;

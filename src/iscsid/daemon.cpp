@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "iscsid/daemon.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/log.hpp"
+#include "datapath/user/user_data_path.hpp"
+#include "iscsid/control_server.hpp"
+#include "iscsid/registry.hpp"
+#include "iscsid/requests.hpp"
+#include "iscsid/resolver.hpp"
+#include "os/daemon.hpp"
+#include "os/process.hpp"
+#include "os/random.hpp"
+
+namespace iscsi::iscsid {
+
+using base::LogLevel;
+
+namespace {
+
+class Daemon {
+public:
+    Daemon(const DaemonOptions& options, os::Fd listening, const std::function<void()>& ready)
+        : options_(options),
+          listening_(std::move(listening)),
+          ready_(ready),
+          signals_(io_),
+          resolver_(io_),
+          around_{io_, resolver_, random_},
+          user_path_(io_, {.rundir = options.rundir, .program = options.userd_program}),
+          registry_(around_, user_path_),
+          requests_(registry_,
+                    {.stop = [this] { stop(); }, .config_file = options.paths.config_file}) {}
+
+    void run() {
+        const auto work = asio::make_work_guard(io_);
+        registry_.set_settings(load_settings(options_.paths));
+        watch_signals();
+        os::notify_service_manager("STATUS=Syncing existing session(s)");
+        registry_.adopt_running([this](std::size_t count) {
+            if (count > 0) base::log(LogLevel::Info, "{} sessions taken over", count);
+            server_.emplace(io_, std::move(listening_), requests_,
+                            ControlServer::Options{.allowed_uid = options_.allowed_uid});
+            os::notify_service_manager("READY=1\nSTATUS=Ready to process requests");
+            ready_();
+        });
+        io_.run();
+        base::log(LogLevel::Info, "iscsid shutting down.");
+    }
+
+private:
+    void watch_signals() {
+        for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGCHLD}) signals_.add(signal);
+        std::signal(SIGPIPE, SIG_IGN);
+        wait_for_signal();
+    }
+
+    void wait_for_signal() {
+        signals_.async_wait([this](asio::error_code error, int signal) {
+            if (error) return;
+            on_signal(signal);
+            wait_for_signal();
+        });
+    }
+
+    void on_signal(int signal) {
+        if (signal == SIGTERM || (signal == SIGINT && options_.stop_on_interrupt)) return stop();
+        if (signal == SIGHUP) {
+            base::log(LogLevel::Info, "reading {} again", options_.paths.config_file);
+            registry_.set_settings(load_settings(options_.paths));
+        }
+        if (signal == SIGCHLD) {
+            while (const auto ended = os::reap_child()) {
+                base::log(LogLevel::Debug, "process {}: {}", ended->pid, ended->how);
+            }
+        }
+    }
+
+    // After what is ready to run now has run: the answer to the stop request is among it.
+    void stop() {
+        os::notify_service_manager("STOPPING=1");
+        if (server_) server_->stop_accepting();
+        asio::post(io_, [this] { asio::post(io_, [this] { io_.stop(); }); });
+    }
+
+    const DaemonOptions& options_;
+    os::Fd listening_;
+    const std::function<void()>& ready_;
+    asio::io_context io_;
+    asio::signal_set signals_;
+    os::SystemRandom random_;
+    Resolver resolver_;
+    Surroundings around_;
+    datapath::UserDataPath user_path_;
+    Registry registry_;
+    Requests requests_;
+    std::optional<ControlServer> server_;
+};
+
+}  // namespace
+
+void run_daemon(const DaemonOptions& options, os::Fd listening,
+                const std::function<void()>& ready) {
+    Daemon daemon(options, std::move(listening), ready);
+    daemon.run();
+}
+
+}  // namespace iscsi::iscsid

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// iscsid: logs in to targets, watches the sessions, logs out. See daemon.hpp for what it is made
+// of; this file is about being a process.
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <variant>
+
+#include "base/log.hpp"
+#include "config.h"
+#include "control/messages.hpp"
+#include "iscsid/daemon.hpp"
+#include "iscsid/log_sink.hpp"
+#include "iscsid/options.hpp"
+#include "os/daemon.hpp"
+#include "os/process.hpp"
+#include "os/unix_socket.hpp"
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57  // Linux 5.6
+#endif
+
+namespace iscsi::iscsid {
+
+namespace {
+
+using base::LogLevel;
+
+int complain(std::string_view text) {
+    fmt::print(stderr, "iscsid: {}\n", text);
+    return 1;
+}
+
+std::string socket_name() {
+    const char* name = std::getenv(control::kSocketVariable);
+    return name != nullptr && *name != '\0' ? name : std::string(control::kSocketName);
+}
+
+base::Result<os::Fd> listen() {
+    if (os::Fd inherited = os::inherited_socket()) return inherited;
+    constexpr int kBacklog = 512;  // a boot logs in to many targets at once
+    const std::string name = socket_name();
+    auto socket =
+        os::listen_unix(os::SocketKind::Stream, {.name = name, .abstract = true}, kBacklog);
+    if (!socket && errno == EADDRINUSE) {
+        return base::fail(base::ErrorCode::Busy,
+                          "Can not bind IPC socket: another iscsid is listening on @{}", name);
+    }
+    if (!socket) {
+        return std::unexpected(std::move(socket).error().within("Can not bind IPC socket"));
+    }
+    return socket;
+}
+
+base::Status drop_ids(const Options& options) {
+    if (options.gid && (::setgroups(0, nullptr) != 0 || ::setgid(*options.gid) != 0)) {
+        return base::fail_errno(base::ErrorCode::Access, errno, "cannot change the group");
+    }
+    if (options.uid && ::setuid(*options.uid) != 0) {
+        return base::fail_errno(base::ErrorCode::Access, errno, "cannot change the user");
+    }
+    return {};
+}
+
+// The pages behind a session's disk may wait for us: be there when memory is short. None of it is
+// possible in every container, and a daemon without it is better than none.
+void survive_memory_pressure() {
+    std::ofstream("/proc/self/oom_score_adj") << "-1000";
+    ::setpriority(PRIO_PROCESS, 0, -10);
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        base::log(LogLevel::Warning, "cannot lock memory; iscsid may be paged out");
+    }
+    ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+}
+
+// One socket and descriptor or two for each session and client.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int serve(const Options& options, std::optional<os::Background> background) {
+    auto pid_file = base::Result<os::PidFile>(os::PidFile());
+    if (!options.pid_file.empty()) pid_file = os::PidFile::acquire(options.pid_file);
+    if (!pid_file) return complain(pid_file.error().message);
+    auto listening = listen();
+    if (!listening) return complain(listening.error().message);
+    if (const auto written = pid_file->write_own_pid(); !written) {
+        return complain(written.error().message);
+    }
+    if (const auto dropped = drop_ids(options); !dropped) return complain(dropped.error().message);
+    raise_descriptor_limit();
+    if (options.foreground) {
+        log_to_stderr(options.debug);
+    } else {
+        log_to_syslog(options.debug);
+    }
+    survive_memory_pressure();
+    run_daemon({.paths = {.config_file = options.config_file,
+                          .initiatorname_file = options.initiatorname_file},
+                .rundir = ISCSI_RUNDIR,
+                .userd_program = os::find_helper("iscsi-userd", "userd", ISCSI_LIBEXECDIR),
+                .allowed_uid = ::geteuid(),
+                .stop_on_interrupt = options.foreground},
+               std::move(*listening), [&background] {
+                   if (background) background->ready();
+               });
+    return 0;
+}
+
+int run(int argc, char* argv[]) {
+    auto parsed = parse_options(argc, argv);
+    if (const auto* leave = std::get_if<Leave>(&parsed)) {
+        std::fputs(leave->out.c_str(), stdout);
+        std::fputs(leave->err.c_str(), stderr);
+        return leave->status;
+    }
+    const auto& options = std::get<Options>(parsed);
+    ::umask(0077);
+    if (options.foreground) return serve(options, std::nullopt);
+    auto background = os::Background::enter();
+    if (!background) return complain(background.error().message);
+    if (::chdir("/") != 0) return complain("cannot change to /");
+    return serve(options, std::move(*background));
+}
+
+}  // namespace
+
+}  // namespace iscsi::iscsid
+
+int main(int argc, char* argv[]) { return iscsi::iscsid::run(argc, argv); }
