@@ -63,8 +63,6 @@ constexpr auto kRules = std::to_array<Rule>({
      "Data-In for bytes that arrived before (RFC 7143 section 11.7.6)"},
     {Violation::DataTooScattered, DataOffset,
      "Data-In with more gaps than are kept account of (RFC 7143 section 11.7.6)"},
-    {Violation::BurstTooLong, Protocol,
-     "a Data-In sequence longer than MaxBurstLength (RFC 7143 section 13.13)"},
     {Violation::StatusWithoutFinal, Protocol,
      "a Data-In with status but without the F bit (RFC 7143 section 11.7.1)"},
     {Violation::StatusInDataIn, Protocol,

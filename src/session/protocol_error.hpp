@@ -41,7 +41,6 @@ enum class Violation : std::uint8_t {
     DataOutOfOrder,      // Data-In at another offset than the next one
     DataOverlaps,        // Data-In for bytes that arrived before
     DataTooScattered,    // more gaps than we keep account of
-    BurstTooLong,        // a sequence longer than MaxBurstLength
     StatusWithoutFinal,  // S bit without F bit
     StatusInDataIn,      // CHECK CONDITION in a Data-In, where no sense can follow
     R2tForNonWrite,      //

@@ -61,7 +61,6 @@ struct TaskSlot {
     SpanCursor<base::ByteSpan> in_cursor;
     ReceivedRanges received;
     std::uint32_t data_in_pdus = 0;    // the next DataSN
-    std::uint32_t sequence_bytes = 0;  // of the Data-In sequence under way
 
     // Writing.
     std::span<const base::ConstByteSpan> data_out;
