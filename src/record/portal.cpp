@@ -35,6 +35,9 @@ std::optional<HostAndPort> split_host_port(std::string_view text) {
     return HostAndPort{text.substr(0, at), text.substr(at + 1)};
 }
 
+// An unknown tag as iscsiadm prints it, in trees and in flat lists: users paste it back.
+bool is_unknown_tag(std::string_view text) { return text == "-1" || text == "4294967295"; }
+
 }  // namespace
 
 base::Result<Portal> parse_portal(std::string_view text, std::int32_t default_port) {
@@ -44,13 +47,16 @@ base::Result<Portal> parse_portal(std::string_view text, std::int32_t default_po
     };
     Portal portal{.address = {}, .port = default_port, .tpgt = -1};
     const auto comma = text.find(',');
-    if (comma != std::string_view::npos) {
+    if (comma != std::string_view::npos && !is_unknown_tag(text.substr(comma + 1))) {
         const auto tag = base::parse_unsigned(text.substr(comma + 1));
         if (!tag || *tag > kTpgtMax) return refuse("bad portal group tag");
         portal.tpgt = static_cast<std::int32_t>(*tag);
     }
     const auto parts = split_host_port(text.substr(0, comma));
     if (!parts || parts->host.empty()) return refuse("bad address");
+    if (text.substr(0, comma).ends_with(':') && !text.substr(0, comma).ends_with("::")) {
+        return refuse("no port after the colon");
+    }
     portal.address = parts->host;
     if (!parts->port.empty()) {
         const auto port = base::parse_unsigned(parts->port);

@@ -16,6 +16,10 @@ TEST(Portal, ReadsEveryForm) {
         {"[fe80::1%eth0]:3261,5", {"fe80::1%eth0", 3261, 5}},
         {"fe80::1", {"fe80::1", 3260, -1}},
         {"fe80::1,7", {"fe80::1", 3260, 7}},
+        // As iscsiadm prints an unknown tag.
+        {"10.0.0.1:3260,-1", {"10.0.0.1", 3260, -1}},
+        {"10.0.0.1:3260,4294967295", {"10.0.0.1", 3260, -1}},
+        {"fe80::", {"fe80::", 3260, -1}},
         {"storage", {"storage", 3260, -1}},
         {"storage:99", {"storage", 99, -1}},
         {"storage.example.org:99", {"storage.example.org", 99, -1}},
@@ -28,8 +32,9 @@ TEST(Portal, ReadsEveryForm) {
 }
 
 TEST(Portal, RefusesWhatIsNone) {
-    for (const std::string_view text : {"", ",1", ":3260", "[fe80::1", "[]:1", "[fe80::1]x", "a:0",
-                                        "a:65536", "a:b", "a:1,", "a:1,x", "a:1,65536", "a:1,-1"}) {
+    for (const std::string_view text :
+         {"", ",1", ":3260", "[fe80::1", "[]:1", "[fe80::1]x", "a:0", "a:65536", "a:b", "a:1,",
+          "a:1,x", "a:1,65536", "a:1,-2", "a:", "[fe80::1]:"}) {
         const auto parsed = parse_portal(text);
         EXPECT_FALSE(parsed) << text;
     }

@@ -13,7 +13,7 @@ using base::ErrorCode;
 using record::NodeDiscoveryType;
 
 std::unexpected<base::Error> fail_no_record(const DiscoveryId& id) {
-    return base::fail(ErrorCode::Database, "Discovery record [{},{}] not found.", id.address,
+    return base::fail(ErrorCode::NoObjectsFound, "Discovery record [{},{}] not found.", id.address,
                       id.port);
 }
 

@@ -93,8 +93,13 @@ base::Result<record::Notes> Store::update_iface(std::string_view name,
 base::Status Store::remove_iface(std::string_view name) {
     ISCSI_TRY_VOID(refuse_builtin(name, "deleted"));
     ISCSI_TRY(const auto lock, tree_.lock());
-    ISCSI_TRY(const auto iface, read_iface(name, /*locked=*/true));
-    ISCSI_TRY(const auto bound, find_nodes(bound_to(iface), /*locked=*/true));
+    auto iface = read_iface(name, /*locked=*/true);
+    if (!iface) {
+        if (iface.error().code != ErrorCode::Database) return std::unexpected(iface.error());
+        // Damaged: deleting it is the way out. Its records are known by its name alone.
+        iface = Iface{.iscsi_ifacename = std::string(name), .transport_name = {}};
+    }
+    ISCSI_TRY(const auto bound, find_nodes(bound_to(*iface), /*locked=*/true));
     for (const NodeId& id : bound) ISCSI_TRY_VOID(check_unused(id));
     for (const NodeId& id : bound) ISCSI_TRY_VOID(erase_node(id));
     return tree_.remove_file(iface_file(paths(), name));
