@@ -70,6 +70,14 @@ base::Result<store::NodePattern> App::pattern() {
     return pattern;
 }
 
+record::Iface App::iface_for_records(const std::optional<record::Iface>& iface) {
+    if (iface && iface->iscsi_ifacename != record::kDefaultIface) return *iface;
+    record::Iface from_conf = conf().node.iface;
+    from_conf.iscsi_ifacename = record::kDefaultIface;
+    from_conf.transport_name = "tcp";
+    return from_conf;
+}
+
 base::Status App::tell(const base::Result<record::Notes>& updated) {
     if (!updated) return std::unexpected(updated.error());
     for (const auto& note : *updated) output_.error_text(note);

@@ -42,6 +42,10 @@ public:
     // What -T, -p and -I select. Error: an unknown iface, worded as mode node words it.
     base::Result<store::NodePattern> pattern();
 
+    // What a new record gets from its iface: a copy of it. Without one, or with `default`, that is
+    // what iscsid.conf says in iface.* keys.
+    record::Iface iface_for_records(const std::optional<record::Iface>& iface);
+
     // Prints what is remarkable about an update that succeeded.
     base::Status tell(const base::Result<record::Notes>& updated);
 
@@ -57,6 +61,11 @@ private:
     std::optional<store::Conf> conf_;
     std::optional<std::vector<control::SessionInfo>> sessions_;
 };
+
+// Refusal to change the transport of a record with a session.
+inline constexpr std::string_view kTransportInUse =
+    "Cannot modify node/iface transport name while a session is using it. Log out the session then "
+    "update record.";
 
 inline int status_of(base::ErrorCode code) { return static_cast<int>(code); }
 

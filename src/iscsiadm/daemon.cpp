@@ -2,7 +2,6 @@
 #include "iscsiadm/daemon.hpp"
 
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "os/control_client.hpp"
@@ -19,25 +18,11 @@ using os::ControlClient;
 constexpr std::size_t kConfBytesMax = 1024 * 1024;
 // A daemon that answers at all answers a question about itself at once.
 constexpr auto kInfoTimeout = 1000ms;
-// How long a start command may take to bring the socket up after it has returned.
-constexpr auto kStartupPatience = 5s;
-constexpr auto kStartupStep = 20ms;
 
 os::UnixAddress address() {
     const char* override_name = std::getenv(control::kSocketVariable);
     return {.name = override_name ? std::string_view(override_name) : control::kSocketName,
             .abstract = true};
-}
-
-base::Result<ControlClient> connect_with_patience() {
-    const auto deadline = std::chrono::steady_clock::now() + kStartupPatience;
-    for (;;) {
-        auto client = ControlClient::connect(address());
-        if (client || std::chrono::steady_clock::now() >= deadline) return client;
-        // An abstract socket's birth cannot be waited for; the start command has returned, so this
-        // is a matter of milliseconds.
-        std::this_thread::sleep_for(kStartupStep);
-    }
 }
 
 std::unexpected<base::Error> not_running(WhenDown when_down) {
@@ -83,7 +68,9 @@ base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDow
     auto client = ControlClient::connect(address());
     if (!client && client.error().code == base::ErrorCode::DaemonNotConnected &&
         when_down == WhenDown::StartIt && run_startup_command()) {
-        client = connect_with_patience();
+        // Whatever starts iscsid returns when its socket is there: systemd's unit, and iscsid
+        // itself, whose parent waits for that.
+        client = ControlClient::connect(address());
     }
     if (!client) {
         if (client.error().code == base::ErrorCode::DaemonNotConnected) {

@@ -9,6 +9,7 @@
 
 #include "discovery/send_targets_run.hpp"
 #include "iscsiadm/discovery_records.hpp"
+#include "iscsiadm/iface_files.hpp"
 #include "iscsiadm/login.hpp"
 #include "iscsiadm/print_records.hpp"
 #include "os/random.hpp"
@@ -28,19 +29,20 @@ base::Result<std::vector<record::Iface>> chosen_ifaces(App& app) {
     for (const auto& name : app.command().ifaces) {
         auto iface = app.store().load_iface(name);
         if (!iface) {
+            make_iface_directory(app);
             return base::fail(
                 ErrorCode::NoObjectsFound,
                 "Could not read iface info for {}. Make sure an iface config with the "
                 "file name and iface.iscsi_ifacename {} is in {}.",
                 name, name, app.store().paths().ifaces());
         }
-        ifaces.push_back(std::move(*iface));
+        ifaces.push_back(app.iface_for_records(*iface));
     }
     if (!ifaces.empty()) return ifaces;
     ISCSI_TRY(auto known, app.store().ifaces());
     std::ranges::copy_if(known, std::back_inserter(ifaces),
                          [](const record::Iface& iface) { return iface.transport_name == "tcp"; });
-    if (ifaces.empty()) ifaces.push_back(record::builtin_iface(record::kDefaultIface));
+    if (ifaces.empty()) ifaces.push_back(app.iface_for_records({}));
     return ifaces;
 }
 
@@ -218,7 +220,7 @@ int discover_stored(App& app) {
     if (!ifaces) return app.fail(ifaces.error());
     const auto stored = app.store().load_send_targets(discovery_id(app.command()));
     if (stored) return run(app, *stored, *ifaces);
-    if (stored.error().code != ErrorCode::NoObjectsFound) return app.fail(stored.error());
+    // A damaged record is replaced, like a missing one.
     return save_and_run(app, from_conf(app), *ifaces);
 }
 

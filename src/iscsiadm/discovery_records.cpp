@@ -63,27 +63,31 @@ int add(App& app, const DiscoveryId& id) {
 }
 
 template <class Records>
+int remove(App& app, const DiscoveryId& id) {
+    const auto removed = Records::remove(app.store(), id);
+    if (removed) return kSuccess;
+    app.out().error_text(removed.error().message);
+    return app.fail(removed.error().code, "Unable to delete record!");
+}
+
+int no_record(App& app, const DiscoveryId& id) {
+    // Compat: 6 here, where other modes say 21.
+    return app.fail(ErrorCode::Database,
+                    fmt::format("Discovery record [{},{}] not found.", id.address, id.port));
+}
+
+template <class Records>
 int operate(App& app, const DiscoveryId& id) {
     const auto& command = app.command();
     if (command.ops.has(Op::New)) return add<Records>(app, id);
     const auto found = Records::load(app.store(), id);
-    if (!found) {
-        // Compat: whatever is wrong with it, in these words; the reason follows.
-        app.out().error("Discovery record [{},{}] not found.", id.address, id.port);
-        if (found.error().code != ErrorCode::NoObjectsFound) {
-            app.out().error_text(found.error().message);
-        }
-        return status_of(ErrorCode::Database);
-    }
+    if (!found && found.error().code == ErrorCode::NoObjectsFound) return no_record(app, id);
+    // A damaged record can be deleted, but nothing else.
+    if (command.ops.is(Op::Delete)) return remove<Records>(app, id);
+    if (!found) return app.fail(found.error());
     if (command.ops.none() || command.ops.is(Op::Show)) {
         app.out().text(record::print_shown(*found, command.show_secrets));
         return kSuccess;
-    }
-    if (command.ops.is(Op::Delete)) {
-        const auto removed = Records::remove(app.store(), id);
-        if (removed) return kSuccess;
-        app.out().error_text(removed.error().message);
-        return app.fail(removed.error().code, "Unable to delete record!");
     }
     if (!command.ops.is(Op::Update)) {
         return app.fail(ErrorCode::Invalid, "Operation is not supported.");

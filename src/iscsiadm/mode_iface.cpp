@@ -54,9 +54,14 @@ int list(App& app) {
     return kSuccess;
 }
 
+// Compat: an unknown iface is a failure of the database (6) in this mode.
+ErrorCode code_here(ErrorCode code) {
+    return code == ErrorCode::NoObjectsFound ? ErrorCode::Database : code;
+}
+
 int show(App& app, const std::string& name) {
     const auto iface = app.store().load_iface(name);
-    if (!iface) return app.fail(iface.error());
+    if (!iface) return app.fail(code_here(iface.error().code), iface.error().message);
     if (app.command().level() == 1) return print_tree(app, {*iface});
     app.out().text(record::print_shown(*iface, app.command().show_secrets));
     return kSuccess;
@@ -107,9 +112,12 @@ int add(App& app, const std::string& name) {
 int remove(App& app, const std::string& name) {
     const auto removed = app.store().remove_iface(name);
     if (!removed) {
+        // Compat: an unknown iface is an invalid parameter (7) here.
+        const auto code = removed.error().code == ErrorCode::NoObjectsFound ? ErrorCode::Invalid
+                                                                            : removed.error().code;
         app.out().error_text(removed.error().message);
-        return app.fail(removed.error().code, fmt::format("Could not delete iface {}: {}", name,
-                                                          base::error_text(removed.error().code)));
+        return app.fail(code,
+                        fmt::format("Could not delete iface {}: {}", name, base::error_text(code)));
     }
     app.out().line("{} unbound and deleted.", name);
     return kSuccess;
@@ -135,12 +143,23 @@ int update(App& app, const std::string& name) {
 int apply(App& app, const std::string& name) {
     const auto iface = app.store().load_iface(name);
     if (!iface) {
-        const auto code = iface.error().code;
+        const auto code = code_here(iface.error().code);
         return app.fail(code, fmt::format("Could not read iface {} ({}).", name, status_of(code)));
     }
     // Software transports keep nothing in an adapter.
     app.out().error("Nothing to configure.");
     app.out().line("{} applied.", name);
+    return kSuccess;
+}
+
+int apply_all(App& app) {
+    const auto host = app.command().host.value_or(0);
+    const bool known = std::ranges::any_of(
+        app.sessions(),
+        [&](const control::SessionInfo& session) { return session.host_no == host; });
+    if (!known) app.out().error("Could not read proc_name for host{} rc 5.", host);
+    app.out().error("Nothing to configure.");
+    app.out().line("Applied settings to ifaces attached to host{}.", host);
     return kSuccess;
 }
 
@@ -159,11 +178,7 @@ int without_name(App& app) {
         return app.fail(ErrorCode::Invalid, "Update requires name, value, and iface.");
     }
     if (command.ops.is(Op::Apply)) return app.fail(ErrorCode::Invalid, "Apply requires iface.");
-    if (command.ops.is(Op::ApplyAll)) {
-        app.out().error("Nothing to configure.");
-        app.out().line("Applied settings to ifaces attached to host{}.", command.host.value_or(0));
-        return kSuccess;
-    }
+    if (command.ops.is(Op::ApplyAll)) return apply_all(app);
     return status_of(ErrorCode::Invalid);
 }
 
@@ -186,6 +201,7 @@ int with_name(App& app, const std::string& name) {
 
 int run_iface_mode(App& app) {
     const auto& command = app.command();
+    if (command.host_mac) return app.fail(ErrorCode::Invalid, "Could not match MAC to host.");
     make_iface_directory(app);
     if (command.level() > 1) {
         return app.fail(ErrorCode::Invalid,

@@ -70,13 +70,14 @@ int show_nodes(App& app, const NodePattern& pattern) {
     });
 }
 
-base::Status refuse_transport_change(App& app, const NodeId& id) {
-    ISCSI_TRY(const auto node, app.store().load(id));
-    if (!app.in_use(node)) return {};
-    return base::fail(
-        ErrorCode::SessionExists,
-        "Cannot modify node/iface transport name while a session is using it. Log out "
-        "the session then update record.");
+// A session among the records would go on with the old transport.
+base::Result<bool> any_in_use(App& app, const NodePattern& pattern) {
+    ISCSI_TRY(const auto ids, app.store().find(pattern));
+    for (const auto& id : ids) {
+        ISCSI_TRY(const auto node, app.store().load(id));
+        if (app.in_use(node)) return true;
+    }
+    return false;
 }
 
 int update_nodes(App& app, const NodePattern& pattern) {
@@ -85,9 +86,12 @@ int update_nodes(App& app, const NodePattern& pattern) {
     if (const auto allowed = record::check_node_mode(assignments); !allowed) {
         return app.fail(allowed.error());
     }
-    const bool new_transport = record::changes_transport(assignments);
-    return for_each_record(app, pattern, [&](const NodeId& id) -> base::Status {
-        if (new_transport) ISCSI_TRY_VOID(refuse_transport_change(app, id));
+    if (record::changes_transport(assignments)) {
+        const auto in_use = any_in_use(app, pattern);
+        if (!in_use) return app.fail(in_use.error());
+        if (*in_use) return app.fail(ErrorCode::SessionExists, kTransportInUse);
+    }
+    return for_each_record(app, pattern, [&](const NodeId& id) {
         return app.tell(app.store().update(id, assignments));
     });
 }
@@ -137,14 +141,14 @@ base::Result<std::vector<NodeId>> portals_for_new(App& app, const NodePattern& p
 }
 
 int add_nodes(App& app, const NodePattern& pattern) {
-    make_iface_directory(app);
     const auto portals = portals_for_new(app, pattern);
     if (!portals) return app.fail(portals.error());
     if (portals->empty()) {
         return app.fail(ErrorCode::NoObjectsFound,
                         "Error while adding record: no objects found. Name a target and a portal.");
     }
-    const auto iface = pattern.iface.value_or(record::builtin_iface(record::kDefaultIface));
+    if (!pattern.iface) make_iface_directory(app);
+    const auto iface = app.iface_for_records(pattern.iface);
     for (const auto& id : *portals) {
         const auto added = add_static(app, id, iface);
         if (added) continue;

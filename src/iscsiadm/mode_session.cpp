@@ -76,11 +76,7 @@ int update_record(App& app, const control::SessionInfo& session) {
         return app.fail(allowed.error());
     }
     if (record::changes_transport(assignments)) {
-        return failed_on_record(
-            app,
-            {ErrorCode::SessionExists,
-             "Cannot modify node/iface transport name while a session is using it. Log out the "
-             "session then update record."});
+        return app.fail(ErrorCode::SessionExists, kTransportInUse);
     }
     const auto updated = app.tell(app.store().update(record_of(session), assignments));
     return updated ? kSuccess : failed_on_record(app, updated.error());

@@ -36,7 +36,8 @@ int ping(App& app) {
     const auto& name = command.ifaces.front();
     const auto iface = app.store().load_iface(name);
     if (!iface) {
-        const auto code = iface.error().code;
+        // Compat: an unknown iface is a failure of the database (6) in this mode.
+        const auto code = ErrorCode::Database;
         return app.fail(code, fmt::format("Could not read iface {} ({}).", name, status_of(code)));
     }
     const auto resolved = os::resolve(*command.ping.address);

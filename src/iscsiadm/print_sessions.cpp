@@ -70,7 +70,7 @@ void print_secret(Section& section, std::string_view name, const std::string& se
     section.field(name, show ? or_empty(secret) : kMask);
 }
 
-void print_parameters(Section& section, const SessionInfo& session, bool show_secrets) {
+void print_timeouts_and_chap(Section& section, const SessionInfo& session, bool show_secrets) {
     section.title("Timeouts:", 9);
     section.field("Recovery Timeout", session.recovery_timeout);
     print_timeout(section, "Target Reset Timeout", session.target_reset_timeout);
@@ -83,6 +83,9 @@ void print_parameters(Section& section, const SessionInfo& session, bool show_se
     // Compat: shown in clear it is called `password` a second time.
     print_secret(section, show_secrets ? "password" : "password_in", session.password_in,
                  show_secrets);
+}
+
+void print_negotiated(Section& section, const SessionInfo& session) {
     section.title("Negotiated iSCSI params:", 24);
     section.field("HeaderDigest", digest(session.header_digest));
     section.field("DataDigest", digest(session.data_digest));
@@ -98,7 +101,7 @@ void print_parameters(Section& section, const SessionInfo& session, bool show_se
 void print_devices(Output& out, Section& section, const SessionInfo& session,
                    const TreeStyle& style) {
     section.title("Attached SCSI devices:", 24);
-    if (style.host_number) {
+    if (!style.below_host) {
         out.line("{}\t\tHost Number: {}\tState: running", style.indent, session.host_no);
     }
     for (const auto& lun : session.luns) {
@@ -114,7 +117,10 @@ void print_session(Output& out, const SessionInfo& session, const TreeStyle& sty
     print_interface(section, session);
     // Compat: clients know a session by its transport word, so the data path has a line of its own.
     if (!session.data_path.empty()) section.field("Data Path", session.data_path);
-    if (style.level >= 2) print_parameters(section, session, style.show_secrets);
+    if (style.level >= 2 && !style.below_host) {
+        print_timeouts_and_chap(section, session, style.show_secrets);
+    }
+    if (style.level >= 2) print_negotiated(section, session);
     if (style.level >= 3) print_devices(out, section, session, style);
 }
 
@@ -168,7 +174,7 @@ void print_host_tree(Output& out, const HostView& host, std::int32_t level) {
     out.line("\tSessions:");
     out.line("\t*********");
     print_sessions_tree(out, host.sessions,
-                        {.level = level - 1, .indent = "\t", .host_number = false});
+                        {.level = level - 1, .indent = "\t", .below_host = true});
 }
 
 }  // namespace iscsi::iscsiadm

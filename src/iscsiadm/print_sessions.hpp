@@ -19,7 +19,8 @@ struct TreeStyle {
     std::int32_t level = 1;  // 1: interface and states, 2: and parameters, 3: and devices
     bool show_secrets = false;
     std::string_view indent;  // in front of every line
-    bool host_number = true;  // print "Host Number:" above the devices (mode host has it)
+    // Mode host shows less: no timeouts, no CHAP, and the host's number stands elsewhere.
+    bool below_host = false;
 };
 // -m session -P 1..3; neighbours with the same target share its line.
 void print_sessions_tree(Output& out, std::span<const control::SessionInfo> sessions,
