@@ -118,6 +118,10 @@ public:
         return done(::rename(from.c_str(), to.c_str()));
     }
 
+    Expected<void> exchange(const std::string& a, const std::string& b) override {
+        return done(::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE));
+    }
+
     Expected<void> unlink(const std::string& path) override { return done(::unlink(path.c_str())); }
 
     Expected<void> make_directory(const std::string& path) override {

@@ -57,6 +57,8 @@ public:
     virtual Expected<void> write(const Fd& file, std::string_view text) = 0;  // all of it
     virtual Expected<void> sync(const Fd& file) = 0;
     virtual Expected<void> rename(const std::string& from, const std::string& to) = 0;
+    // Both exist and change places, as one step (renameat2, RENAME_EXCHANGE).
+    virtual Expected<void> exchange(const std::string& a, const std::string& b) = 0;
     virtual Expected<void> unlink(const std::string& path) = 0;
     virtual Expected<void> make_directory(const std::string& path) = 0;  // mode 0700
     virtual Expected<void> remove_directory(const std::string& path) = 0;

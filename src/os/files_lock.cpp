@@ -13,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <optional>
-#include <thread>
 
 #include "base/numbers.hpp"
 
@@ -154,7 +153,9 @@ FileTime wall_time() { return std::chrono::system_clock::now(); }
 
 std::chrono::steady_clock::time_point steady_time() { return std::chrono::steady_clock::now(); }
 
-void pause_for(std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }
+void pause_for(std::chrono::milliseconds time) {
+    ::poll(nullptr, 0, static_cast<int>(time.count()));
+}
 
 std::vector<Process> find_processes(std::span<const std::string_view> names,
                                     std::string_view library) {

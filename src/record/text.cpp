@@ -59,7 +59,11 @@ Line take_line(std::string_view& text) {
     return {line.substr(0, line.find('\0')), whole};
 }
 
-void keep_unknown(UnknownKeys& unknown, const Assigned& assigned) {
+// Kept short enough to be written back as one line.
+void keep_unknown(UnknownKeys& unknown, Assigned assigned) {
+    constexpr std::string_view kAround = " = \n";
+    const auto room = kLineBytesMax - assigned.name.size() - kAround.size();
+    assigned.value = base::trim(assigned.value.substr(0, room));
     const auto known = std::ranges::find(unknown, assigned.name, &UnknownKey::name);
     if (known != unknown.end()) {
         known->value = assigned.value;

@@ -3,7 +3,7 @@
 // trees: names, modes, links and every byte.
 #include <memory>
 
-#include "store/test_tree.hpp"
+#include "store/testing/test_tree.hpp"
 
 namespace iscsi::store {
 namespace {

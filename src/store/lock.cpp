@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -38,7 +39,6 @@ constexpr std::string_view kHeld = "held";
 constexpr std::string_view kFree = "free";
 
 constexpr auto kLinkAgeMax = 30s;      // open-iscsi's own limit
-constexpr auto kUnseenOwnerAge = 3s;   // where processes may be out of sight
 constexpr auto kBetweenLooks = 50ms;   // at what others are doing
 constexpr auto kStreakMax = 200ms;     // uninterrupted use by processes like us
 constexpr auto kStreakGap = 10ms;      // use within this counts as uninterrupted
@@ -109,8 +109,9 @@ public:
             const auto locked = opened->try_lock();
             if (!locked) return fail_lock(lock_path_, locked.error());
             if (*locked) return std::move(*opened);
-            if (os::steady_time() >= deadline_) return fail_timeout(lock_path_);
-            ISCSI_TRY_VOID(await_change(1s));
+            const auto left = std::chrono::ceil<milliseconds>(deadline_ - os::steady_time());
+            if (left <= 0ms) return fail_timeout(lock_path_);
+            ISCSI_TRY_VOID(await_change(std::min<milliseconds>(left, 1s)));
         }
     }
 
@@ -181,7 +182,7 @@ private:
         if (!times) return false;
         const auto age = os::wall_time() - times->changed;
         if (age > kLinkAgeMax) return true;
-        if (!world_.sees_everyone && age < kUnseenOwnerAge) return false;
+        if (!world_.sees_everyone && age < world_.unseen_owner_age) return false;
         return nobody_at_work(*times);
     }
 

@@ -45,7 +45,10 @@ struct LockWorld {
     std::function<bool()> others_at_work;
     // Can `others_at_work` see every process?
     bool sees_everyone = true;
-    std::chrono::milliseconds patience{30'000};  // with a living owner
+    // How long a living owner of ours is waited for.
+    std::chrono::milliseconds patience{30'000};
+    // How old a link must be to count as left behind where its owner may be out of sight.
+    std::chrono::milliseconds unseen_owner_age{3'000};
 };
 LockWorld system_lock_world();
 

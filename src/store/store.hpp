@@ -160,12 +160,13 @@ private:
     base::Result<record::Node> read_node(const NodeId& id, bool locked) const;
     base::Status write_node(const record::Node& node);
     base::Status erase_node(const NodeId& id);
-    base::Status erase_links(const NodeId& id);
+    base::Result<std::vector<std::string>> links_to(const NodeId& id) const;
     base::Status check_unused(const NodeId& id) const;
     base::Result<std::vector<NodeId>> find_nodes(const NodePattern& pattern, bool locked) const;
     base::Result<std::vector<NodeId>> linked_from(const std::string& directory) const;
     std::vector<std::string> link_directories(const record::Node& node) const;
-    base::Status make_discovery_directory(const std::string& directory);
+    base::Status write_discovery(const std::string& directory, const std::string& file,
+                                 std::string_view text);
     base::Status remove_discovery(const std::string& directory, const std::string& file);
     base::Result<record::Iface> read_iface(std::string_view name, bool locked) const;
     base::Status apply_portal(const DiscoveryRun& run, const record::Node& node,

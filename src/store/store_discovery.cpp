@@ -83,6 +83,7 @@ base::Result<std::vector<DiscoveryId>> Store::isns() {
 
 base::Result<std::vector<NodeId>> Store::linked_from(const std::string& directory) const {
     std::vector<NodeId> found;
+    if (tree_.is_regular(directory)) return found;  // a record of the old layout has no links
     ISCSI_TRY(const auto entries, tree_.list(directory));
     for (const auto& entry : entries) {
         if (entry.kind != os::FileKind::Link) continue;
@@ -135,26 +136,38 @@ base::Result<record::Isns> Store::load_isns(const DiscoveryId& id) {
     return record;
 }
 
-// Where old versions had the record as a plain file, its directory takes the file's place.
-base::Status Store::make_discovery_directory(const std::string& directory) {
-    if (tree_.is_regular(directory)) ISCSI_TRY_VOID(tree_.remove_file(directory));
-    return tree_.make_directory(directory);
+// Where old versions had the record as a plain file, its directory takes the file's place: made
+// whole beside it under a scratch name, then the two change places.
+base::Status Store::write_discovery(const std::string& directory, const std::string& file,
+                                    std::string_view text) {
+    if (!tree_.is_regular(directory)) {
+        ISCSI_TRY_VOID(tree_.make_directory(directory));
+        return tree_.write(file, text);
+    }
+    const std::string name = file.substr(directory.size());
+    const std::string scratch =
+        paths().dbroot + "/" + std::string(os::kScratchPrefix) + "directory";
+    if (tree_.is_regular(scratch)) ISCSI_TRY_VOID(tree_.remove_file(scratch));
+    ISCSI_TRY_VOID(tree_.make_directory(scratch));
+    ISCSI_TRY_VOID(tree_.write(scratch + name, text));
+    ISCSI_TRY_VOID(tree_.exchange(scratch, directory));
+    return tree_.remove_file(scratch);
 }
 
 base::Status Store::save_send_targets(const record::SendTargets& discovery) {
     const DiscoveryId id = id_of(discovery);
     ISCSI_TRY_VOID(check_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
-    ISCSI_TRY_VOID(make_discovery_directory(send_targets_directory(paths(), id)));
-    return tree_.write(send_targets_file(paths(), id), record::print_file(discovery));
+    return write_discovery(send_targets_directory(paths(), id), send_targets_file(paths(), id),
+                           record::print_file(discovery));
 }
 
 base::Status Store::save_isns(const record::Isns& discovery) {
     const DiscoveryId id = id_of(discovery);
     ISCSI_TRY_VOID(check_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
-    ISCSI_TRY_VOID(make_discovery_directory(isns_directory(paths(), id)));
-    return tree_.write(isns_file(paths(), id), record::print_file(discovery));
+    return write_discovery(isns_directory(paths(), id), isns_file(paths(), id),
+                           record::print_file(discovery));
 }
 
 base::Result<record::Notes> Store::update_send_targets(
@@ -166,8 +179,7 @@ base::Result<record::Notes> Store::update_send_targets(
     ISCSI_TRY(auto record,
               read_record<record::SendTargets>(tree_, directory, file, /*locked=*/true));
     ISCSI_TRY(auto notes, record::update(record, assignments));
-    ISCSI_TRY_VOID(make_discovery_directory(directory));
-    ISCSI_TRY_VOID(tree_.write(file, record::print_file(record)));
+    ISCSI_TRY_VOID(write_discovery(directory, file, record::print_file(record)));
     return notes;
 }
 
@@ -179,12 +191,11 @@ base::Result<record::Notes> Store::update_isns(const DiscoveryId& id,
     const std::string file = isns_file(paths(), id);
     ISCSI_TRY(auto record, read_record<record::Isns>(tree_, directory, file, /*locked=*/true));
     ISCSI_TRY(auto notes, record::update(record, assignments));
-    ISCSI_TRY_VOID(make_discovery_directory(directory));
-    ISCSI_TRY_VOID(tree_.write(file, record::print_file(record)));
+    ISCSI_TRY_VOID(write_discovery(directory, file, record::print_file(record)));
     return notes;
 }
 
-// Node records first: what is left after a crash is a discovery record that can be deleted again.
+// Node records first, the discovery record last: after a crash it can be deleted again.
 base::Status Store::remove_discovery(const std::string& directory, const std::string& file) {
     ISCSI_TRY(const auto lock, tree_.lock());
     if (tree_.is_regular(directory)) return tree_.remove_file(directory);

@@ -182,19 +182,21 @@ base::Status Store::add(const Node& node) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
+    if (id.tpgt == record::kUnknownTpgt) return write_node(node);  // Compat: these have no links
     const auto directories = link_directories(node);
     const auto existing =
         std::ranges::find_if(directories, [&](const auto& d) { return tree_.is_directory(d); });
     const std::string& home = existing == directories.end() ? directories.back() : *existing;
+    ISCSI_TRY(const auto old_links, links_to(id));
     const std::string link = home + "/" + link_name(id);
-
-    // A record of the same name may be linked from elsewhere.
-    const auto old = read_node(id, /*locked=*/true);
-    if (old && link_directories(*old) != directories) ISCSI_TRY_VOID(erase_links(id));
-    ISCSI_TRY_VOID(write_node(node));
-    if (id.tpgt == record::kUnknownTpgt) return {};  // Compat: these have no links
     ISCSI_TRY_VOID(tree_.make_directory(home));
-    return tree_.link(link, portal_path(paths(), id));
+    ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
+    ISCSI_TRY_VOID(write_node(node));
+    // The record may have been linked from elsewhere.
+    for (const std::string& old : old_links) {
+        if (old != link) ISCSI_TRY_VOID(tree_.remove_link(old));
+    }
+    return {};
 }
 
 base::Result<record::Notes> Store::update(const NodeId& id,
@@ -225,36 +227,38 @@ base::Status Store::check_unused(const NodeId& id) const {
                       describe(id));
 }
 
-// All links to a record, wherever they are: the record itself, which tells, may be damaged.
-base::Status Store::erase_links(const NodeId& id) {
-    if (id.tpgt == record::kUnknownTpgt) return {};
-    const std::string name = link_name(id);
-    std::vector<std::string> directories{paths().static_links(), paths().firmware_links(),
-                                         paths().isns()};
+// The links that a record may have: where it says that it comes from, or, if it is damaged,
+// anywhere.
+base::Result<std::vector<std::string>> Store::links_to(const NodeId& id) const {
+    std::vector<std::string> links;
+    if (id.tpgt == record::kUnknownTpgt) return links;
+    const std::string name = "/" + link_name(id);
     const auto node = read_node(id, /*locked=*/true);
+    if (!node && node.error().code == ErrorCode::NoObjectsFound) return links;
     if (node) {
-        directories = link_directories(*node);
-    } else {
-        for (const std::string& parent : {paths().send_targets(), paths().isns()}) {
-            ISCSI_TRY(const auto sources, tree_.list(parent));
-            for (const auto& source : sources) {
-                if (source.kind == os::FileKind::Directory) {
-                    directories.push_back(parent + "/" + source.name);
-                }
-            }
+        for (const auto& directory : link_directories(*node)) links.push_back(directory + name);
+        return links;
+    }
+    for (const auto& directory :
+         {paths().static_links(), paths().firmware_links(), paths().isns()}) {
+        links.push_back(directory + name);
+    }
+    for (const std::string& parent : {paths().send_targets(), paths().isns()}) {
+        ISCSI_TRY(const auto sources, tree_.list(parent));
+        for (const auto& source : sources) {
+            if (source.kind != os::FileKind::Directory) continue;
+            links.push_back(parent + "/" + source.name + name);
         }
     }
-    for (const std::string& directory : directories) {
-        ISCSI_TRY_VOID(tree_.remove_link(directory + "/" + name));
-    }
-    return {};
+    return links;
 }
 
 base::Status Store::erase_node(const NodeId& id) {
-    ISCSI_TRY_VOID(erase_links(id));
+    ISCSI_TRY(const auto links, links_to(id));
     ISCSI_TRY_VOID(tree_.remove_file(record_path(paths(), id)));
     if (id.tpgt != record::kUnknownTpgt) tree_.remove_empty_directory(portal_path(paths(), id));
     tree_.remove_empty_directory(target_directory(paths(), id.target));
+    for (const std::string& link : links) ISCSI_TRY_VOID(tree_.remove_link(link));
     return {};
 }
 

@@ -90,6 +90,13 @@ base::Status Tree::make_directory(const std::string& path) const {
     return {};
 }
 
+base::Status Tree::exchange(const std::string& a, const std::string& b) const {
+    auto exchanged = files_.exchange(a, b);
+    if (exchanged) exchanged = files_.sync_directory(b.substr(0, b.rfind('/')));
+    if (!exchanged) return fail_on("Could not replace", b, exchanged.error());
+    return {};
+}
+
 base::Status Tree::remove_file(const std::string& path) const {
     const auto removed = files_.unlink(path);
     if (removed || removed.error().number == ENOENT || removed.error().number == ENOTDIR) return {};

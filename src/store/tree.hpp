@@ -51,6 +51,7 @@ public:
 
     base::Status write(const std::string& path, std::string_view text) const;
     base::Status make_directory(const std::string& path) const;
+    base::Status exchange(const std::string& a, const std::string& b) const;
     // Not being there is no error.
     base::Status remove_file(const std::string& path) const;
     // Only if it is empty, and never an error: directories are no data.

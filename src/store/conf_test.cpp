@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/conf.hpp"
+
+#include <gmock/gmock.h>
+
+#include "store/testing/test_tree.hpp"
+
+namespace iscsi::store {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ConfTest : public StoreTest {
+protected:
+    base::Result<Conf> conf(std::string_view text) {
+        put("iscsid.conf", text);
+        return load_conf(os::system_files(), paths_.dbroot + "/iscsid.conf");
+    }
+    base::Result<Identity> identity(std::string_view text) {
+        put("initiatorname.iscsi", text);
+        return load_identity(os::system_files(), paths_.dbroot + "/initiatorname.iscsi");
+    }
+};
+
+TEST_F(ConfTest, OneFileGivesTheDefaultsOfEveryKindOfRecord) {
+    const auto loaded =
+        value_of(conf("# comment\n"
+                      "iscsid.startup = /bin/systemctl start iscsid.socket\n"
+                      "iscsid.safe_logout = Yes\n"
+                      "node.startup = automatic\n"
+                      "node.conn[0].timeo.login_timeout = 15\n"
+                      "node.session.auth.chap_algs = SHA256\n"
+                      "iface.mtu = 9000\n"
+                      "discovery.sendtargets.iscsi.MaxRecvDataSegmentLength = 65536\n"
+                      "discovery.isns.use_discoveryd = Yes\n"));
+
+    EXPECT_EQ(loaded.daemon.startup, "/bin/systemctl start iscsid.socket");
+    EXPECT_TRUE(loaded.daemon.safe_logout);
+    EXPECT_FALSE(loaded.daemon.ipc_auth_uid);
+    EXPECT_EQ(loaded.node.startup, record::Startup::Automatic);
+    EXPECT_EQ(loaded.node.conn[0].timeo.login_timeout, 15);
+    EXPECT_EQ(loaded.node.iface.mtu, 9000);
+    EXPECT_THAT(loaded.node.unknown, IsEmpty());
+    EXPECT_EQ(loaded.send_targets.iscsi.max_recv_data_segment_length, 65536);
+    EXPECT_EQ(loaded.send_targets.auth.chap_algs,
+              record::ChapAlgorithms{record::ChapAlgorithm::Sha256});
+    EXPECT_TRUE(loaded.isns.use_discoveryd);
+    EXPECT_THAT(loaded.warnings, IsEmpty());
+}
+
+TEST_F(ConfTest, FaultyLinesAreWarnedOfOnce) {
+    const auto loaded = value_of(conf("node.startup=automatic\nnode.leading_login = maybe\n"));
+
+    ASSERT_EQ(loaded.warnings.size(), 2U);
+    EXPECT_EQ(loaded.warnings[0].line, 1U);
+    EXPECT_EQ(loaded.warnings[1].line, 2U);
+}
+
+TEST_F(ConfTest, AMissingFileIsNamedWithTheRemedy) {
+    const auto loaded = load_conf(os::system_files(), root_ + "/no/iscsid.conf");
+
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().message, root_ +
+                                          "/no/iscsid.conf: No such file or directory (install "
+                                          "the default iscsid.conf there)");
+}
+
+TEST_F(ConfTest, TheIdentityIsTheFirstLineThatIsNoComment) {
+    const auto loaded =
+        value_of(identity("# InitiatorName=iqn.old\n InitiatorName = iqn.2016-04.com.x:host \n"
+                          "InitiatorName=iqn.second\nInitiatorAlias=here\n"));
+
+    EXPECT_EQ(loaded.initiator_name, "iqn.2016-04.com.x:host");
+    EXPECT_EQ(loaded.initiator_alias, "here");
+}
+
+TEST_F(ConfTest, AFileWithoutANameSaysWhatToDo) {
+    for (const std::string_view text : {"", "InitiatorAlias=x\n", "InitiatorName=\n"}) {
+        const auto loaded = identity(text);
+        ASSERT_FALSE(loaded) << text;
+        EXPECT_THAT(loaded.error().message, HasSubstr("initiatorname.iscsi: no InitiatorName"));
+        EXPECT_THAT(loaded.error().message, HasSubstr("iscsi-iname"));
+    }
+}
+
+TEST_F(ConfTest, WhatIsNoIscsiNameIsRefused) {
+    for (const std::string& bad :
+         {std::string("host"), std::string("iqn.a b"), "iqn." + std::string(220, 'x')}) {
+        const auto loaded = identity("InitiatorName=" + bad + "\n");
+        ASSERT_FALSE(loaded) << bad;
+        EXPECT_THAT(loaded.error().message, HasSubstr("is no iSCSI name"));
+    }
+}
+
+}  // namespace
+}  // namespace iscsi::store

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/store.hpp"
+
+#include <gmock/gmock.h>
+
+#include "store/testing/test_tree.hpp"
+
+namespace iscsi::store {
+namespace {
+
+using base::ErrorCode;
+using record::Assignment;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Assignments = std::vector<Assignment>;
+
+class Nodes : public StoreTest {
+protected:
+    std::vector<NodeId> all() {
+        Store store(paths_);
+        return value_of(store.find({}));
+    }
+    std::vector<NodeId> found(const NodePattern& pattern) {
+        Store store(paths_);
+        return value_of(store.find(pattern));
+    }
+    void add(const record::Node& node) { expect_ok(Store(paths_).add(node)); }
+};
+
+// --- finding -------------------------------------------------------------------------------------
+
+TEST_F(Nodes, AnEmptyDatabaseHasNone) { EXPECT_THAT(all(), IsEmpty()); }
+
+TEST_F(Nodes, AreListedSortedByTargetPortalAndIface) {
+    auto second = node("iqn.b", "10.0.0.2");
+    second.iface.iscsi_ifacename = "if1";
+    add(second);
+    add(node("iqn.b", "10.0.0.2"));
+    add(node("iqn.b", "10.0.0.10", 3260, -1));
+    add(node("iqn.a", "fe80::1", 3261, 5));
+
+    EXPECT_THAT(all(), ElementsAre(NodeId{"iqn.a", "fe80::1", 3261, 5, "default"},
+                                   NodeId{"iqn.b", "10.0.0.10", 3260, -1, "default"},
+                                   NodeId{"iqn.b", "10.0.0.2", 3260, 1, "default"},
+                                   NodeId{"iqn.b", "10.0.0.2", 3260, 1, "if1"}));
+}
+
+TEST_F(Nodes, AreFoundByTargetPortalAndIface) {
+    auto other = node("iqn.b", "10.0.0.2", 3261);
+    other.iface.iscsi_ifacename = "if1";
+    other.iface.transport_name = "iser";
+    add(other);
+    add(node("iqn.a", "10.0.0.1"));
+    record::Iface iser = other.iface;
+    record::Iface tcp = other.iface;
+    tcp.transport_name = "tcp";
+
+    EXPECT_THAT(found({.target = "iqn.b"}), ElementsAre(node_id(other)));
+    EXPECT_THAT(found({.target = "iqn.c"}), IsEmpty());
+    EXPECT_THAT(found({.portal = record::Portal{"10.0.0.2", 3261, 9}}),
+                ElementsAre(node_id(other)));
+    EXPECT_THAT(found({.portal = record::Portal{"10.0.0.2", 3260, 1}}), IsEmpty());
+    EXPECT_THAT(found({.iface = iser}), ElementsAre(node_id(other)));
+    EXPECT_THAT(found({.iface = tcp}), IsEmpty());
+}
+
+TEST_F(Nodes, PortalsMatchByAddressToo) {
+    add(node("iqn.a", "storage"));
+    Store store(paths_);
+    store.set_same_address(
+        [](std::string_view a, std::string_view b) { return a == "storage" && b == "10.0.0.7"; });
+
+    EXPECT_EQ(value_of(store.find({.portal = record::Portal{"10.0.0.7"}})).size(), 1U);
+    EXPECT_THAT(value_of(store.find({.portal = record::Portal{"10.0.0.8"}})), IsEmpty());
+}
+
+TEST_F(Nodes, StrayEntriesAreNoRecords) {
+    add(node("iqn.a", "10.0.0.1"));
+    put("nodes/stray", "x");
+    put("nodes/iqn.a/file", "x");
+    put("nodes/iqn.a/10.0.0.1,3260,1/.new-1.1", "x");
+    std::filesystem::create_directories(paths_.nodes() + "/iqn.empty");
+    std::filesystem::create_directories(paths_.nodes() + "/iqn.b/10.0.0.1,3260,1/dir");
+    std::filesystem::create_symlink("/nowhere", paths_.nodes() + "/iqn.dangling");
+
+    EXPECT_EQ(all().size(), 1U);
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+TEST_F(Nodes, WhatIsAddedIsLoaded) {
+    auto written = node("iqn.a:disk", "10.0.0.1");
+    written.session.auth.password = base::Secret("pw");
+    written.unknown = {{"node.future", "1"}};
+    add(written);
+
+    EXPECT_EQ(value_of(Store(paths_).load(node_id(written))), written);
+}
+
+TEST_F(Nodes, AddingReplacesTheRecordAndItsLink) {
+    auto first = node("iqn.a", "10.0.0.1");
+    first.startup = record::Startup::Automatic;
+    add(first);
+    auto again = node("iqn.a", "10.0.0.1");
+    again.discovery_type = record::NodeDiscoveryType::SendTargets;
+    again.discovery_address = "10.0.0.9";
+    again.discovery_port = 3260;
+    add(again);
+
+    EXPECT_EQ(value_of(Store(paths_).load(node_id(first))), again);
+    EXPECT_FALSE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+    EXPECT_TRUE(exists("send_targets/10.0.0.9,3260/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(Nodes, AnIsnsRecordIsLinkedBelowItsServerIfThatIsKnown) {
+    auto found_by_isns = node("iqn.a", "10.0.0.1");
+    found_by_isns.discovery_type = record::NodeDiscoveryType::Isns;
+    found_by_isns.discovery_address = "10.0.0.9";
+    found_by_isns.discovery_port = 3205;
+    add(found_by_isns);
+    EXPECT_TRUE(exists("isns/iqn.a,10.0.0.1,3260,1,default"));
+
+    record::Isns server;
+    server.address = "10.0.0.9";
+    expect_ok(Store(paths_).save_isns(server));
+    auto other = found_by_isns;
+    other.name = "iqn.b";
+    add(other);
+    EXPECT_TRUE(exists("isns/10.0.0.9,3205/iqn.b,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(Nodes, ARecordWithATagReplacesTheOneWithout) {
+    add(node("iqn.a", "10.0.0.1", 3260, -1));
+    EXPECT_TRUE(exists("nodes/iqn.a/10.0.0.1,3260"));
+
+    add(node("iqn.a", "10.0.0.1", 3260, 7));
+
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.1,3260"));
+    EXPECT_TRUE(exists("nodes/iqn.a/10.0.0.1,3260,7/default"));
+}
+
+TEST_F(Nodes, UpdateIsAllOrNothing) {
+    add(node("iqn.a", "10.0.0.1"));
+    const NodeId id{"iqn.a", "10.0.0.1", 3260, 1};
+    const std::string before = get("nodes/iqn.a/10.0.0.1,3260,1/default");
+
+    const auto refused =
+        Store(paths_).update(id, Assignments{{"node.startup", "automatic"}, {"node.bogus", "1"}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(get("nodes/iqn.a/10.0.0.1,3260,1/default"), before);
+
+    ASSERT_TRUE(Store(paths_).update(id, Assignments{{"node.startup", "automatic"}}));
+    EXPECT_EQ(value_of(Store(paths_).load(id)).startup, record::Startup::Automatic);
+}
+
+TEST_F(Nodes, UpdateKeepsKeysItDoesNotKnow) {
+    add(node("iqn.a", "10.0.0.1"));
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", "node.name = iqn.a\nnode.future = 7\n");
+
+    ASSERT_TRUE(Store(paths_).update({"iqn.a", "10.0.0.1", 3260, 1},
+                                     Assignments{{"node.startup", "automatic"}}));
+
+    EXPECT_THAT(get("nodes/iqn.a/10.0.0.1,3260,1/default"), HasSubstr("node.future = 7\n"));
+}
+
+TEST_F(Nodes, UpdateOfNothingSaysSo) {
+    const auto updated = Store(paths_).update({"iqn.a", "10.0.0.1", 3260, 1},
+                                              Assignments{{"node.startup", "automatic"}});
+
+    ASSERT_FALSE(updated);
+    EXPECT_EQ(updated.error().code, ErrorCode::NoObjectsFound);
+}
+
+TEST_F(Nodes, NamesThatWouldLeaveTheTreeAreRefused) {
+    for (const std::string bad : {"", "..", "a/../../b", "a\nb"}) {
+        Store store(paths_);
+        EXPECT_EQ(store.add(node(bad, "10.0.0.1")).error().code, ErrorCode::Invalid) << bad;
+        EXPECT_EQ(store.add(node("iqn.a", bad)).error().code, ErrorCode::Invalid) << bad;
+        auto bound = node("iqn.a", "10.0.0.1");
+        bound.iface.iscsi_ifacename = bad;
+        EXPECT_EQ(store.add(bound).error().code, ErrorCode::Invalid) << bad;
+    }
+    EXPECT_EQ(Store(paths_).add(node(std::string(250, 'x'), "10.0.0.1")).error().code,
+              ErrorCode::Invalid);
+    EXPECT_THAT(listing(), IsEmpty());
+}
+
+// --- deleting ------------------------------------------------------------------------------------
+
+TEST_F(Nodes, DeletingLeavesNothingBehind) {
+    add(node("iqn.a", "10.0.0.1"));
+    add(node("iqn.a", "10.0.0.2"));
+
+    expect_ok(Store(paths_).remove({"iqn.a", "10.0.0.1", 3260, 1}));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.1,3260,1"));
+    EXPECT_FALSE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+    EXPECT_TRUE(exists("nodes/iqn.a/10.0.0.2,3260,1/default"));
+
+    expect_ok(Store(paths_).remove({"iqn.a", "10.0.0.2", 3260, 1}));
+    EXPECT_FALSE(exists("nodes/iqn.a"));
+}
+
+TEST_F(Nodes, ARecordInUseIsNotDeleted) {
+    add(node("iqn.a", "10.0.0.1"));
+    Store store(paths_);
+    store.set_in_use([](const record::Node& used) { return used.name == "iqn.a"; });
+
+    const auto removed = store.remove({"iqn.a", "10.0.0.1", 3260, 1});
+
+    ASSERT_FALSE(removed);
+    EXPECT_EQ(removed.error().code, ErrorCode::SessionExists);
+    EXPECT_EQ(removed.error().message,
+              "This command will remove the record [iface: default, target: iqn.a, portal: "
+              "10.0.0.1,3260], but a session is using it. Logout session then rerun command to "
+              "remove record.");
+    EXPECT_TRUE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(Nodes, DeletingWhatIsNotThereSaysSo) {
+    EXPECT_EQ(Store(paths_).remove({"iqn.a", "10.0.0.1", 3260, 1}).error().code,
+              ErrorCode::NoObjectsFound);
+}
+
+// --- damage --------------------------------------------------------------------------------------
+
+TEST_F(Nodes, AnEmptiedRecordIsNamedFoundAndDeletable) {
+    auto linked = node("iqn.a", "10.0.0.1");
+    linked.discovery_type = record::NodeDiscoveryType::SendTargets;
+    linked.discovery_address = "10.0.0.9";
+    linked.discovery_port = 3260;
+    add(linked);
+    const NodeId id = node_id(linked);
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", "");
+
+    EXPECT_THAT(all(), ElementsAre(id));
+    const auto loaded = Store(paths_).load(id);
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, ErrorCode::Database);
+    EXPECT_EQ(loaded.error().message,
+              paths_.dbroot +
+                  "/nodes/iqn.a/10.0.0.1,3260,1/default is empty: its writer was interrupted. "
+                  "Delete the record or discover it anew.");
+
+    expect_ok(Store(paths_).remove(id));
+    EXPECT_FALSE(exists("nodes/iqn.a"));
+    EXPECT_FALSE(exists("send_targets/10.0.0.9,3260/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(Nodes, AnEmptiedRecordCanBeAddedAnew) {
+    add(node("iqn.a", "10.0.0.1"));
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", "");
+
+    add(node("iqn.a", "10.0.0.1"));
+
+    EXPECT_TRUE(Store(paths_).load({"iqn.a", "10.0.0.1", 3260, 1}));
+}
+
+TEST_F(Nodes, ARecordWithoutANameHasItsPathsName) {
+    put("nodes/iqn.a/10.0.0.1,3261,4/default", "node.startup = automatic\n");
+
+    const auto loaded = value_of(Store(paths_).load({"iqn.a", "10.0.0.1", 3261, 4}));
+
+    EXPECT_EQ(loaded.startup, record::Startup::Automatic);
+    EXPECT_EQ(node_id(loaded), (NodeId{"iqn.a", "10.0.0.1", 3261, 4}));
+}
+
+TEST_F(Nodes, WarningsNameTheFile) {
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", "node.startup=automatic\n# END RECORD\n");
+    Store store(paths_);
+    std::vector<std::string> warnings;
+    store.set_on_warning([&](const std::string& path, const record::Warning& warning) {
+        warnings.push_back(path + ": " + warning.text);
+    });
+
+    ASSERT_TRUE(store.load({"iqn.a", "10.0.0.1", 3260, 1}));
+
+    EXPECT_THAT(warnings, ElementsAre(paths_.dbroot +
+                                      "/nodes/iqn.a/10.0.0.1,3260,1/default: Config file line 1 "
+                                      "does not have '=' separator"));
+}
+
+TEST_F(Nodes, AnEndlessFileIsRefused) {
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", std::string(kRecordBytesMax + 1, 'x'));
+
+    const auto loaded = Store(paths_).load({"iqn.a", "10.0.0.1", 3260, 1});
+
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, ErrorCode::Database);
+    EXPECT_THAT(loaded.error().message, HasSubstr("default: File too large"));
+}
+
+TEST_F(Nodes, AFileInADirectorysPlaceIsNamed) {
+    put("nodes", "x");
+
+    const auto added = Store(paths_).add(node("iqn.a", "10.0.0.1"));
+
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, ErrorCode::Database);
+    EXPECT_THAT(added.error().message, HasSubstr(paths_.dbroot + "/nodes/iqn.a"));
+    EXPECT_THAT(added.error().message, HasSubstr("Not a directory"));
+}
+
+// --- ifaces --------------------------------------------------------------------------------------
+
+class Ifaces : public Nodes {};
+
+TEST_F(Ifaces, BuiltInOnesNeedNoFileAndCanNotBeChanged) {
+    Store store(paths_);
+    EXPECT_EQ(value_of(store.load_iface("default")).transport_name, "tcp");
+    EXPECT_EQ(value_of(store.load_iface("iser")).transport_name, "iser");
+    EXPECT_EQ(value_of(store.load_iface("user")).transport_name, "user");
+    EXPECT_THAT(value_of(store.ifaces()), IsEmpty());
+
+    EXPECT_EQ(store.add_iface(record::builtin_iface("default")).error().message,
+              "iface default is a special interface and is not stored in " + paths_.ifaces() + ".");
+    EXPECT_EQ(store.update_iface("iser", Assignments{{"iface.mtu", "1"}}).error().message,
+              "iface iser is a special interface and cannot be modified.");
+    EXPECT_EQ(store.remove_iface("user").error().message,
+              "iface user is a special interface and cannot be deleted.");
+}
+
+TEST_F(Ifaces, MissingOnesAreNamed) {
+    const auto loaded = Store(paths_).load_iface("gone");
+
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().message, "Could not read iface info for gone.");
+}
+
+TEST_F(Ifaces, UpdatesReachBoundNodesOnly) {
+    record::Iface iface;
+    iface.iscsi_ifacename = "if1";
+    Store store(paths_);
+    expect_ok(store.add_iface(iface));
+    auto bound = node("iqn.a", "10.0.0.1");
+    bound.iface = iface;
+    add(bound);
+    add(node("iqn.a", "10.0.0.1"));
+
+    ASSERT_TRUE(store.update_iface("if1", Assignments{{"iface.mtu", "9000"}}));
+
+    EXPECT_EQ(value_of(store.load_iface("if1")).mtu, 9000);
+    EXPECT_EQ(value_of(store.load(node_id(bound))).iface.mtu, 9000);
+    EXPECT_EQ(value_of(store.load({"iqn.a", "10.0.0.1", 3260, 1})).iface.mtu, 0);
+}
+
+TEST_F(Ifaces, DeletingTakesBoundNodesAlong) {
+    record::Iface iface;
+    iface.iscsi_ifacename = "if1";
+    Store store(paths_);
+    expect_ok(store.add_iface(iface));
+    auto bound = node("iqn.a", "10.0.0.1");
+    bound.iface = iface;
+    add(bound);
+
+    store.set_in_use([](const record::Node&) { return true; });
+    EXPECT_EQ(store.remove_iface("if1").error().code, ErrorCode::SessionExists);
+    EXPECT_EQ(all().size(), 1U);
+
+    store.set_in_use({});
+    expect_ok(store.remove_iface("if1"));
+    EXPECT_THAT(all(), IsEmpty());
+    EXPECT_THAT(value_of(store.ifaces()), IsEmpty());
+}
+
+TEST_F(Ifaces, TheExampleOfOldPackagesIsNoRecord) {
+    put("ifaces/iface.example", "iface.iscsi_ifacename = example\n");
+
+    EXPECT_THAT(value_of(Store(paths_).ifaces()), IsEmpty());
+}
+
+// --- discovery records ---------------------------------------------------------------------------
+
+class Discovery : public Nodes {};
+
+TEST_F(Discovery, MissingRecordsAreNamed) {
+    Store store(paths_);
+    for (const auto& message : {store.load_send_targets({"9.9.9.9", 3260}).error().message,
+                                store.remove_send_targets({"9.9.9.9", 3260}).error().message,
+                                store.load_isns({"9.9.9.9", 3260}).error().message}) {
+        EXPECT_EQ(message, "Discovery record [9.9.9.9,3260] not found.");
+    }
+}
+
+TEST_F(Discovery, TheOldLayoutIsReadAndReplaced) {
+    put("send_targets/10.0.0.9,3260",
+        "discovery.startup = automatic\ndiscovery.sendtargets.reopen_max = 9\n");
+    Store store(paths_);
+
+    EXPECT_THAT(value_of(store.send_targets()), ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
+    EXPECT_EQ(value_of(store.load_send_targets({"10.0.0.9", 3260})).reopen_max, 9);
+    ASSERT_TRUE(store.update_send_targets({"10.0.0.9", 3260},
+                                          Assignments{{"discovery.startup", "manual"}}));
+    EXPECT_TRUE(exists("send_targets/10.0.0.9,3260/st_config"));
+    EXPECT_EQ(value_of(store.load_send_targets({"10.0.0.9", 3260})).reopen_max, 9);
+}
+
+TEST_F(Discovery, OldLinksBesideIsnsServersAreNoRecords) {
+    std::filesystem::create_directories(paths_.isns());
+    std::filesystem::create_symlink("/x", paths_.isns() + "/iqn.a,10.0.0.1,3260,1,default");
+    std::filesystem::create_symlink("/x", paths_.isns() + "/iqn.a,3260");
+
+    EXPECT_THAT(value_of(Store(paths_).isns()), IsEmpty());
+}
+
+// A run that found `portals` on interface default.
+DiscoveryRun run_of(std::vector<FoundPortal> portals, DiscoveryOps ops = DiscoveryOps::all()) {
+    return {.source = {"10.0.0.9", 3260},
+            .portals = std::move(portals),
+            .ifaces = {record::builtin_iface("default")},
+            .ops = ops};
+}
+const FoundPortal kFirst{"iqn.a", {"10.0.0.1", 3260, 1}};
+const FoundPortal kSecond{"iqn.a", {"10.0.0.2", 3260, 1}};
+
+class DiscoveryEffects : public Discovery {
+protected:
+    // A database that knows both portals from an earlier run, the first one edited by hand; then a
+    // run that finds the first and a third.
+    DiscoveryEffect after(DiscoveryOps ops) {
+        Store store(paths_);
+        EXPECT_TRUE(store.apply_discovery(run_of({kFirst, kSecond})));
+        EXPECT_TRUE(store.update(kFirstId, Assignments{{"node.session.queue_depth", "77"}}));
+        add(node("iqn.static", "10.0.0.2"));
+        return value_of(
+            store.apply_discovery(run_of({kFirst, {"iqn.a", {"10.0.0.3", 3260, 1}}}, ops)));
+    }
+    int depth() { return value_of(Store(paths_).load(kFirstId)).session.queue_depth; }
+    bool has(const std::string& address) {
+        return exists("nodes/iqn.a/" + address + ",3260,1/default") &&
+               exists("send_targets/10.0.0.9,3260/iqn.a," + address + ",3260,1,default");
+    }
+    const NodeId kFirstId{"iqn.a", "10.0.0.1", 3260, 1};
+};
+
+TEST_F(DiscoveryEffects, WithoutAnOpEverythingIsAsFound) {
+    after(DiscoveryOps::all());
+
+    EXPECT_EQ(depth(), 32);
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.2,3260,1"));
+    EXPECT_TRUE(has("10.0.0.3"));
+    EXPECT_TRUE(exists("nodes/iqn.static/10.0.0.2,3260,1/default"));
+}
+
+TEST_F(DiscoveryEffects, NewAddsOnly) {
+    after({.add = true});
+
+    EXPECT_EQ(depth(), 77);
+    EXPECT_TRUE(has("10.0.0.2"));
+    EXPECT_TRUE(has("10.0.0.3"));
+}
+
+TEST_F(DiscoveryEffects, UpdateResetsAndAdds) {
+    after({.update = true});
+
+    EXPECT_EQ(depth(), 32);
+    EXPECT_TRUE(has("10.0.0.2"));
+    EXPECT_TRUE(has("10.0.0.3"));
+}
+
+TEST_F(DiscoveryEffects, DeleteDeletesOnly) {
+    const auto effect = after({.remove = true});
+
+    EXPECT_EQ(depth(), 77);
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.2,3260,1"));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.3,3260,1"));
+    EXPECT_THAT(effect.removed, ElementsAre(NodeId{"iqn.a", "10.0.0.2", 3260, 1}));
+}
+
+TEST_F(DiscoveryEffects, NonpersistentTouchesNothing) {
+    const auto effect = after({});
+
+    EXPECT_EQ(depth(), 77);
+    EXPECT_TRUE(has("10.0.0.2"));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.3,3260,1"));
+    ASSERT_EQ(effect.nodes.size(), 2U);
+    EXPECT_EQ(effect.nodes[0].session.queue_depth, 77);
+    EXPECT_EQ(effect.nodes[1].conn[0].address, "10.0.0.3");
+}
+
+TEST_F(DiscoveryEffects, ARecordInUseStaysAndIsReported) {
+    Store store(paths_);
+    store.set_in_use([](const record::Node& node) { return node.conn[0].address == "10.0.0.2"; });
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst, kSecond})));
+
+    const auto effect = value_of(store.apply_discovery(run_of({kFirst})));
+
+    EXPECT_TRUE(has("10.0.0.2"));
+    ASSERT_EQ(effect.problems.size(), 1U);
+    EXPECT_EQ(effect.problems[0].code, ErrorCode::SessionExists);
+}
+
+TEST_F(DiscoveryEffects, OtherInterfacesRecordsOfTheSourceGo) {
+    Store store(paths_);
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst})));
+    auto run = run_of({kFirst});
+    run.ifaces = {record::builtin_iface("user")};
+
+    ASSERT_TRUE(store.apply_discovery(run));
+
+    EXPECT_THAT(all(), ElementsAre(NodeId{"iqn.a", "10.0.0.1", 3260, 1, "user"}));
+}
+
+TEST_F(DiscoveryEffects, ARecordFromAnotherSourceStays) {
+    Store store(paths_);
+    auto other = run_of({kSecond});
+    other.source.port = 3261;
+    ASSERT_TRUE(store.apply_discovery(other));
+
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst})));
+
+    EXPECT_EQ(all().size(), 2U);
+}
+
+TEST_F(DiscoveryEffects, APortalNamedTwiceIsOneRecord) {
+    const auto effect = value_of(Store(paths_).apply_discovery(run_of({kFirst, kFirst})));
+
+    EXPECT_EQ(effect.nodes.size(), 1U);
+}
+
+TEST_F(DiscoveryEffects, AHostileNameIsReportedAndNothingElse) {
+    const auto effect = value_of(
+        Store(paths_).apply_discovery(run_of({{"../../../tmp/x", {"10.0.0.1", 3260, 1}}, kFirst})));
+
+    EXPECT_EQ(effect.nodes.size(), 1U);
+    ASSERT_EQ(effect.problems.size(), 1U);
+    EXPECT_EQ(effect.problems[0].code, ErrorCode::Invalid);
+}
+
+TEST_F(DiscoveryEffects, AnEmptiedRecordIsMended) {
+    Store store(paths_);
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst})));
+    put("nodes/iqn.a/10.0.0.1,3260,1/default", "");
+
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst}, {.add = true})));
+
+    EXPECT_EQ(depth(), 32);
+}
+
+TEST_F(DiscoveryEffects, FirmwareRecordsStartOnboot) {
+    auto run = run_of({kFirst});
+    run.type = record::NodeDiscoveryType::Firmware;
+    run.source = {};
+
+    const auto effect = value_of(Store(paths_).apply_discovery(run));
+
+    EXPECT_EQ(effect.nodes[0].startup, record::Startup::Onboot);
+    EXPECT_EQ(effect.nodes[0].conn[0].startup, record::Startup::Onboot);
+    EXPECT_TRUE(exists("fw/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(DiscoveryEffects, DeletingTheDiscoveryRecordTakesItsNodesAlong) {
+    Store store(paths_);
+    record::SendTargets discovery;
+    discovery.address = "10.0.0.9";
+    expect_ok(store.save_send_targets(discovery));
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst, kSecond})));
+    add(node("iqn.static", "10.0.0.2"));
+    EXPECT_EQ(
+        value_of(store.linked(record::NodeDiscoveryType::SendTargets, {"10.0.0.9", 3260})).size(),
+        2U);
+
+    store.set_in_use([](const record::Node&) { return true; });
+    expect_ok(store.remove_send_targets({"10.0.0.9", 3260}));
+
+    EXPECT_THAT(all(), ElementsAre(NodeId{"iqn.static", "10.0.0.2", 3260, 1}));
+    EXPECT_FALSE(exists("send_targets/10.0.0.9,3260"));
+}
+
+TEST_F(DiscoveryEffects, DanglingLinksArePassedOver) {
+    Store store(paths_);
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst, kSecond})));
+    std::filesystem::remove_all(paths_.nodes() + "/iqn.a/10.0.0.1,3260,1");
+
+    EXPECT_THAT(value_of(store.linked(record::NodeDiscoveryType::SendTargets, {"10.0.0.9", 3260})),
+                ElementsAre(NodeId{"iqn.a", "10.0.0.2", 3260, 1}));
+}
+
+}  // namespace
+}  // namespace iscsi::store
