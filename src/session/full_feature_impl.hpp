@@ -107,6 +107,8 @@ private:
     bool send_one();
     bool send_control();
     void send_management(ManagementSlot& slot);
+    bool in_a_burst();
+    void drop_dead_r2ts();
     void send_logout();
     void send_ping();
     void send_ping_answer();

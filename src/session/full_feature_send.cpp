@@ -44,7 +44,7 @@ bool FullFeature::Impl::send_control() {
         std::ranges::find(management_, ManagementSlot::State::Queued, &ManagementSlot::state);
     if (queued != management_.end()) {
         send_management(*queued);
-    } else if (logout_.state == RequestState::Queued) {
+    } else if (logout_.state == RequestState::Queued && !in_a_burst()) {
         send_logout();
     } else if (state_ == State::LoggingOut) {
         return false;  // no new requests after a Logout Request (RFC 7143 section 11.14)
@@ -65,11 +65,27 @@ void FullFeature::Impl::send_management(ManagementSlot& slot) {
                                      .referenced_task_tag = slot.task_tag,
                                      .cmd_sn = window_.cmd_sn(),
                                      .exp_stat_sn = exp_stat_sn_};
-    if (const auto* task = tasks_.find(slot.task_tag)) pdu.ref_cmd_sn = task->cmd_sn;
+    if (slot.function == proto::TaskManagementFunction::AbortTask) {
+        const auto* task = tasks_.find(slot.task_tag);
+        if (task == nullptr || task->state != TaskSlot::State::Active) {
+            // It ended while the request waited to be sent; the target could say nothing else.
+            using enum proto::TaskManagementAnswer;
+            return report(slot, TaskManagementOutcome::Answered,
+                          static_cast<std::uint8_t>(TaskDoesNotExist));
+        }
+        pdu.ref_cmd_sn = task->cmd_sn;
+        ++stats_.eh_abort_cnt;
+    }
     slot.state = ManagementSlot::State::Sent;
     ++stats_.tmfcmd_pdus;
-    if (slot.function == proto::TaskManagementFunction::AbortTask) ++stats_.eh_abort_cnt;
     batch_.add(proto::encode(pdu), SendBatch::kNoOwner);
+}
+
+// Data that was begun is finished before a Logout Request, which must be the last of its kind.
+bool FullFeature::Impl::in_a_burst() {
+    if (unsolicited_task_ != kNoIndex) return true;
+    drop_dead_r2ts();
+    return !r2ts_.empty() && r2ts_.front().data_sn > 0;
 }
 
 void FullFeature::Impl::send_logout() {
@@ -194,33 +210,39 @@ bool FullFeature::Impl::send_unsolicited() {
     return true;
 }
 
-bool FullFeature::Impl::send_solicited() {
+// R2Ts of tasks that have ended, or that task management is about to end.
+void FullFeature::Impl::drop_dead_r2ts() {
     while (!r2ts_.empty()) {
-        auto& r2t = r2ts_.front();
-        auto* slot = tasks_.find(r2t.task_tag);
-        if (slot == nullptr || slot->state != TaskSlot::State::Active || slot->data_stopped) {
-            r2ts_.pop();
-            continue;
-        }
-        const std::uint32_t before = slot->bytes_out;
-        send_data(*slot,
-                  {.lun = r2t.lun,
-                   .initiator_task_tag = slot->tag,
-                   .target_transfer_tag = r2t.target_transfer_tag,
-                   .exp_stat_sn = exp_stat_sn_,
-                   .data_sn = r2t.data_sn++,
-                   .buffer_offset = r2t.offset},
-                  r2t.left);
-        const std::uint32_t sent = slot->bytes_out - before;
-        r2t.offset += sent;
-        r2t.left -= sent;
-        if (r2t.left == 0) {
-            --slot->outstanding_r2ts;
-            r2ts_.pop();
-        }
-        return true;
+        const auto* slot = tasks_.find(r2ts_.front().task_tag);
+        const bool dead =
+            slot == nullptr || slot->state != TaskSlot::State::Active || slot->data_stopped;
+        if (!dead) return;
+        r2ts_.pop();
     }
-    return false;
+}
+
+bool FullFeature::Impl::send_solicited() {
+    drop_dead_r2ts();
+    if (r2ts_.empty()) return false;
+    auto& r2t = r2ts_.front();
+    auto* slot = tasks_.find(r2t.task_tag);
+    const std::uint32_t before = slot->bytes_out;
+    send_data(*slot,
+              {.lun = r2t.lun,
+               .initiator_task_tag = slot->tag,
+               .target_transfer_tag = r2t.target_transfer_tag,
+               .exp_stat_sn = exp_stat_sn_,
+               .data_sn = r2t.data_sn++,
+               .buffer_offset = r2t.offset},
+              r2t.left);
+    const std::uint32_t sent = slot->bytes_out - before;
+    r2t.offset += sent;
+    r2t.left -= sent;
+    if (r2t.left == 0) {
+        --slot->outstanding_r2ts;
+        r2ts_.pop();
+    }
+    return true;
 }
 
 // One Data-Out of a sequence of which `left` bytes are to go.
