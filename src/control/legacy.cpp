@@ -27,7 +27,6 @@ constexpr std::size_t kTransport = 16;
 constexpr std::size_t kAlias = 256;
 constexpr std::size_t kCongestionControl = 16;
 
-constexpr std::size_t kUnionAt = 8;  // the request's union, and the reply's
 constexpr std::size_t kNodeAt = 16;
 constexpr std::size_t kListHead = 16;
 constexpr std::size_t kPointer = 8;

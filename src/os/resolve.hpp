@@ -11,8 +11,8 @@
 namespace iscsi::os {
 
 // The numeric addresses of a host, in the resolver's order of preference; IPv6 without brackets,
-// with its zone where it has one. Error (Transport), as open-iscsi words it: "Cannot resolve host X.
-// getaddrinfo error: [...]".
+// with its zone where it has one. Error (Transport), as open-iscsi words it: "Cannot resolve host
+// X. getaddrinfo error: [...]".
 base::Result<std::vector<std::string>> resolve(std::string_view host);
 
 // Do two texts name one address? Equal texts do; so do a name and what it resolves to, and two ways
