@@ -97,7 +97,7 @@ TEST_F(SchedulerTest, RequestsWaitForTheFirstConnection) {
 TEST_F(SchedulerTest, RequestsStartInTheOrderOfArrivalUpToTheQueueDepth) {
     s = make({.queue_depth = 3});
     s.on_connected(now);
-    for (Slot slot : {4, 2, 7, 1}) submit_write(slot);
+    for (Slot slot : {4u, 2u, 7u, 1u}) submit_write(slot);
     submit_write(9, /*volume=*/1);
 
     EXPECT_EQ(start_all(), (std::vector<Slot>{4, 2, 7, 9})) << "another LUN has its own depth";
@@ -109,7 +109,7 @@ TEST_F(SchedulerTest, RequestsStartInTheOrderOfArrivalUpToTheQueueDepth) {
 TEST_F(SchedulerTest, TheSessionHasALimitToo) {
     s = make({.cmds_max = 2});
     s.on_connected(now);
-    for (Slot slot : {0, 1, 2}) submit_write(slot);
+    for (Slot slot : {0u, 1u, 2u}) submit_write(slot);
     EXPECT_EQ(start_all().size(), 2u);
 }
 
@@ -121,7 +121,7 @@ TEST_F(SchedulerTest, NothingStartsWhenTheEngineTakesNoMore) {
 
 TEST_F(SchedulerTest, AConnectionLossStartsRunningRequestsOverInOrder) {
     s.on_connected(now);
-    for (Slot slot : {3, 1, 2}) submit_write(slot);
+    for (Slot slot : {3u, 1u, 2u}) submit_write(slot);
     start_all();
     answer(1, kGood);
     expect_complete(1, 0);
@@ -399,7 +399,7 @@ TEST_F(SchedulerTest, ARequestOfManyCommandsCompletesOnce) {
     s.set_volume(0, volume);
     s.on_connected(now);
     submit_write(0);
-    for (const std::size_t blocks : {3, 3, 2}) {
+    for (const std::size_t blocks : {3U, 3U, 2U}) {
         ASSERT_EQ(start_all(), (std::vector<Slot>{0}));
         EXPECT_EQ(s.command(0).write_from.size(), blocks * 512);
         s.on_result(0, {.answered = true, .status = kGood, .transferred = blocks * 512}, now);
