@@ -16,7 +16,10 @@ namespace {
 
 using base::ErrorCode;
 
-// Compat: of several failures the last one is the exit status.
+// Compat: of several failed logins the first one is the exit status, of failed logouts the last.
+ErrorCode first_of(ErrorCode first, ErrorCode next) {
+    return first == ErrorCode::Success ? next : first;
+}
 ErrorCode last_of(ErrorCode last, ErrorCode next) {
     return next == ErrorCode::Success ? last : next;
 }
@@ -78,7 +81,7 @@ ErrorCode send_logins(App& app, std::vector<control::LoginItem> items) {
         if (verdicts[i].code != ErrorCode::Success) {
             out.error("Could not login to {}.", name);
             report(out, verdicts[i]);
-            result = last_of(result, verdicts[i].code);
+            result = first_of(result, verdicts[i].code);
         } else if (!app.command().no_wait) {
             out.line("Login to {} successful.", name);
         }
@@ -92,16 +95,16 @@ base::ErrorCode login_records(App& app, std::span<const record::Node> records) {
     std::vector<control::LoginItem> items;
     ErrorCode result = ErrorCode::Success;
     const auto flush = [&] {
-        if (!items.empty()) result = last_of(result, send_logins(app, std::exchange(items, {})));
+        if (!items.empty()) result = first_of(result, send_logins(app, std::exchange(items, {})));
     };
     for (const auto& record : records) {
         const auto wanted =
-            static_cast<std::size_t>(std::max<std::int32_t>(record.session.nr_sessions, 1));
+            static_cast<std::size_t>(std::max<std::int32_t>(record.session.nr_sessions, 0));
         const auto present = sessions_of(app, record);
         if (present >= wanted) {
             app.out().error("{}: {} session{} requested, but {} already present.",
                             record.iface.iscsi_ifacename, wanted, wanted == 1 ? "" : "s", present);
-            result = last_of(result, ErrorCode::SessionExists);
+            result = first_of(result, ErrorCode::SessionExists);
             continue;
         }
         for (std::size_t i = present; i < wanted; ++i) {

@@ -12,7 +12,7 @@
 namespace iscsi::iscsiadm {
 
 // Brings each record to its nr_sessions sessions, all at the same time; prints what happens in the
-// records' order. Success, or the last error in that order.
+// records' order. Success, or the first error in that order.
 base::ErrorCode login_records(App& app, std::span<const record::Node> records);
 // One session more, however many there are.
 base::ErrorCode login_once_more(App& app, const record::Node& record);

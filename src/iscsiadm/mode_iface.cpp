@@ -93,8 +93,7 @@ int apply_update(App& app, const std::string& name) {
 int add(App& app, const std::string& name) {
     if (is_used(app, name)) {
         return app.fail(ErrorCode::SessionExists,
-                        fmt::format("Could not create new interface {}: {}", name,
-                                    base::error_text(ErrorCode::SessionExists)));
+                        fmt::format("Could not create new interface {}.", name));
     }
     record::Iface iface;
     iface.iscsi_ifacename = name;

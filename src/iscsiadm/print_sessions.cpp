@@ -112,6 +112,19 @@ void print_devices(Output& out, Section& section, const SessionInfo& session,
     }
 }
 
+bool same_portals(const SessionInfo& a, const SessionInfo& b) {
+    return a.current_address == b.current_address && a.current_port == b.current_port &&
+           a.persistent_address == b.persistent_address && a.persistent_port == b.persistent_port &&
+           a.tpgt == b.tpgt;
+}
+
+void print_portals(Output& out, const SessionInfo& session, std::string_view indent) {
+    out.line("{}\tCurrent Portal: {},{}", indent,
+             portal_text(session.current_address, session.current_port), session.tpgt);
+    out.line("{}\tPersistent Portal: {},{}", indent,
+             portal_text(session.persistent_address, session.persistent_port), session.tpgt);
+}
+
 void print_session(Output& out, const SessionInfo& session, const TreeStyle& style) {
     Section section(out, style.indent);
     print_interface(section, session);
@@ -141,10 +154,12 @@ void print_sessions_tree(Output& out, std::span<const SessionInfo> sessions,
         if (!last || last->target != session.target) {
             out.line("{}Target: {} (non-flash)", style.indent, session.target);
         }
-        out.line("{}\tCurrent Portal: {},{}", style.indent,
-                 portal_text(session.current_address, session.current_port), session.tpgt);
-        out.line("{}\tPersistent Portal: {},{}", style.indent,
-                 portal_text(session.persistent_address, session.persistent_port), session.tpgt);
+        // Compat: one more session through the same portal gets an empty line in its stead.
+        if (last && last->target == session.target && same_portals(*last, session)) {
+            out.line("");
+        } else {
+            print_portals(out, session, style.indent);
+        }
         print_session(out, session, style);
         last = &session;
     }

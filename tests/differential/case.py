@@ -20,8 +20,16 @@ class Case:
     stdin: str = ""
     seconds: int = 20
     # Set where ours is meant to differ: the id of the entry in doc/differences.md. Then ours is
-    # compared with `ours/<table>.txt`, which is reviewed like code.
+    # compared with `ours/<table>.txt`, which is reviewed like code. See with_differences().
     differs: str = ""
+
+
+def with_differences(cases, differences):
+    """The cases, those named in {id: [names]} marked as meant to differ."""
+    identity_of = {name: identity for identity, names in differences.items() for name in names}
+    unknown = set(identity_of) - {case.name for case in cases}
+    assert not unknown, f"no such scenarios: {unknown}"
+    return [dataclasses.replace(case, differs=identity_of.get(case.name, "")) for case in cases]
 
 
 @dataclasses.dataclass

@@ -39,8 +39,22 @@ def test_every_transcript_has_its_scenario():
                 assert set(kept) <= names, f"{path}: left over: {set(kept) - names}"
 
 
+def test_each_difference_is_one():
+    for table, case in ALL:
+        if case.differs:
+            path = run.HERE / "transcripts" / f"{table}.txt"
+            reference = run.transcript.split(path.read_text(encoding="utf-8"))[case.name]
+            assert reference != run.expected(table, case), f"{table}/{case.name} differs no more"
+
+
 def test_each_difference_is_explained():
     text = (run.HERE.parents[1] / "doc/differences.md").read_text(encoding="utf-8")
     for table, case in ALL:
         if case.differs:
-            assert f"## {case.differs}" in text, f"{table}/{case.name}: {case.differs}"
+            assert f"## {case.differs}\n" in text, f"{table}/{case.name}: {case.differs}"
+
+
+def test_each_explanation_has_its_scenario():
+    text = (run.HERE.parents[1] / "doc/differences.md").read_text(encoding="utf-8")
+    named = {line[3:] for line in text.splitlines() if line.startswith("## ")}
+    assert named == {case.differs for _, case in ALL if case.differs}

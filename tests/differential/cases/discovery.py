@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Modes discovery and discoverydb, against a scripted target."""
 
-from differential.case import Case
+from differential.case import Case, with_differences
 from differential.daemon import Script
 from differential.states import conf, file, iface, isns_config, node, st_config
 from differential.target import Portal
@@ -25,7 +25,7 @@ def _each(prefix, mode, lines, **kwargs):
             for line in lines]
 
 
-CASES = [
+CASES = with_differences([
     # records
     *_each("none", "discovery", ["", "-P 0", "-P 1", "-o show", "-o delete", "-o new", "-o update",
                                  f"-p {_P}", f"-p {_P} -o delete", f"-p {_P} -o new",
@@ -217,4 +217,18 @@ CASES = [
         f"iscsiadm --mode discovery --type sendtargets --portal {_P}:3260 --op nonpersistent",
         f"iscsiadm --mode node --portal {_P}:3260,1 --targetname {_A} --op new"],
         state=[_FAST], target=_TARGET),
-]
+], {
+    "damaged-records": [
+        'empty config',
+    ],
+    "said-once": [
+        'first -t st -p nosuch.invalid',
+    ],
+    "no-modules-for-listing": [
+        'an offload iface is passed over',
+    ],
+    "ports-after-redirect": [
+        'redirected for now',
+        'redirected for good',
+    ],
+})

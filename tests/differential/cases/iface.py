@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Mode iface: list, show, new, update, delete, apply."""
 
-from differential.case import Case
+from differential.case import Case, with_differences
 from differential.states import file, iface, node
 
 _A = "iqn.2026-11.test:a"
@@ -18,7 +18,7 @@ def _each(prefix, state, lines, **kwargs):
                  **kwargs) for line in lines]
 
 
-CASES = [
+CASES = with_differences([
     *_each("none", [], ["", "-P 0", "-P 1", "-o show", "-I default", "-I iser", "-I nosuch",
                         "-I default -P 1", "-I nosuch -o show", "-o delete", "-o update", "-o new",
                         "-o apply", "-o applyall", "-o login", "-o nonpersistent",
@@ -99,4 +99,25 @@ CASES = [
          state=[file("ifaces/iface.example", "# iface.transport_name = tcp\n")]),
     Case("a user iface is like any other", ["iscsiadm -m iface", "iscsiadm -m iface -I u0"],
          state=[iface("u0", transport_name="user")]),
-]
+], {
+    "messages-of-the-library": [
+        'none -I nosuch',
+        'none -I nosuch -o show',
+    ],
+    "iface-reaches-its-records": [
+        'bound -I if0 -o update -n iface.transport_name -v iser',
+    ],
+    "records-read-leniently": [
+        'update to v6 and list',
+        'odd file: one key',
+        'odd file: unknown key',
+        'odd file: no blank',
+        'odd file: node keys',
+    ],
+    "damaged-records": [
+        'odd file: empty',
+    ],
+    "file-name-is-the-name": [
+        'odd file: another name',
+    ],
+})

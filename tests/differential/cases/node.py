@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Mode node: selecting, listing, showing, making, changing and deleting records."""
 
-from differential.case import Case
+from differential.case import Case, with_differences
 from differential.daemon import Script
 from differential.states import conf, file, folder, iface, link, node
 
@@ -24,7 +24,7 @@ def _each(prefix, state, lines, **kwargs):
                  **kwargs) for line in lines]
 
 
-CASES = [
+CASES = with_differences([
     *_each("empty", [], ["", "-P 0", "-P 1", "-o show", f"-T {_A}", "-p 10.0.0.1", "-I default",
                          f"-T {_A} -o delete", "-o delete", "-o update -n node.startup -v manual",
                          f"-T {_A} -o update -n node.startup -v manual", "-o new", "-l", "-u",
@@ -107,7 +107,7 @@ CASES = [
          daemon=Script(config="/etc/iscsi/other.conf")),
     Case("new with a missing config", [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1,1"],
          daemon=Script(config="/etc/iscsi/nosuch.conf")),
-    *[Case(f"new with a faulty config: {text!r}",
+    *[Case(f"new with a faulty config: {text[:60]!r} of {len(text)} bytes",
            [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1,1"],
            state=[file("iscsid.conf", text)])
       for text in ("node.startup=automatic\n", "node.startup = bogus\n", "node.startup =\n",
@@ -267,4 +267,77 @@ CASES = [
           ("iface unlike its name", [node(_A, "10.0.0.1", keys={
               "iface.iscsi_ifacename": "other"})]),
       )],
-]
+], {
+    "nothing-to-add": [
+        'empty -o new',
+        'empty -o new -T iqn.2026-11.test:a',
+        'empty -o new -p 10.0.0.1',
+        'empty -R -o new',
+        "new -o new -T '' -p 10.0.0.1,1",
+    ],
+    "show-resolves": [
+        'select -p [fe80:0:0:0:0:0:0:1]:3261',
+        'select -p 127.0.0.1',
+    ],
+    "malformed-portal": [
+        'select -p :3260',
+        'select -p 10.0.0.1:',
+        'select -p 10.0.0.1:abc',
+        'select -p 10.0.0.1:3260,abc',
+        'select -p [fe80::1',
+        'select -p 10.0.0.1:99999',
+        'select -p 10.0.0.1:-1',
+        'select -p ,1',
+        'new -o new -T iqn.2026-11.test:a -p 10.0.0.1,65536',
+        'new -o new -T iqn.2026-11.test:a -p 10.0.0.1:0,1',
+        'new -o new -T iqn.2026-11.test:a -p 10.0.0.1:70000,1',
+    ],
+    "records-read-leniently": [
+        'show v6 iface',
+        'show v6 address',
+        'odd tree: stray file in a target',
+        'odd tree: unknown key',
+        'odd tree: no last newline',
+        'odd tree: bad word',
+        'odd tree: no blank',
+        'odd tree: stray file',
+    ],
+    "bad-names": [
+        'new -o new -T a/b -p 10.0.0.1,1',
+    ],
+    "newer-keys": [
+        'update -T iqn.2026-11.test:a -o update -n node.session.sess_reopen_log_freq -v 5',
+        'update -T iqn.2026-11.test:a -o update -n node.conn[0].tcp.congestion_control -v bbr',
+    ],
+    "no-useless-directories": [
+        'delete without a link',
+        'delete with an old isns link',
+        'odd tree: carriage returns',
+        'odd tree: comments',
+        'odd tree: keys twice',
+    ],
+    "file-name-is-the-name": [
+        "delete leaves a stranger's file",
+        'odd tree: name differs from the path',
+        'odd tree: no name in the record',
+        'odd tree: a link for a target',
+        'odd tree: portal without port',
+        'odd tree: iface unlike its name',
+    ],
+    "damaged-records": [
+        'odd tree: empty record',
+    ],
+    "said-once": [
+        "new with a faulty config: 'node.session.auth.chap_algs = MD5,SHA1,SHA256,SHA3-256,MD5,S' of 64 bytes",
+        "new with a faulty config: 'node.session.auth.chap_algs = MD5,MD5,SHA1\\n' of 43 bytes",
+        "new with a faulty config: 'node.session.auth.chap_algs = bogus,SHA1\\n' of 41 bytes",
+        "new with a faulty config: 'node.session.auth.chap_algs = bogus\\n' of 36 bytes",
+        "new with a faulty config: 'node.startup = automatic' of 24 bytes",
+        "new with a faulty config: 'node.startup =\\n' of 15 bytes",
+        "new with a faulty config: 'node.startup automatic\\n' of 23 bytes",
+        "new with a faulty config: 'node.startup=automatic\\n' of 23 bytes",
+        "new with a faulty config: 'node.startup\\n' of 13 bytes",
+        "new with a faulty config: 'node.session.auth.username = uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu' of 286 bytes",
+        "new with a faulty config: 'node.session.auth.username = uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu' of 2155 bytes",
+    ],
+})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sessions: mode session and host, login and logout in mode node, groups."""
 
-from differential.case import Case
+from differential.case import Case, with_differences
 from differential.daemon import Script
 from differential.sessions import Lun, Session
 from differential.states import conf, iface, node
@@ -27,7 +27,7 @@ def _each(prefix, lines, **kwargs):
             for line in lines]
 
 
-CASES = [
+CASES = with_differences([
     *_each("none", ["-m session", "-m session -u", "-m session -R", "-m session -s",
                     "-m session -P 9", "-m session -o new", "-m session -o update",
                     "-m session -o delete", "-m session -o show", "-m session -u -R",
@@ -168,4 +168,23 @@ CASES = [
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --op update -n node.startup -v manual",
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --logout",
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --op delete"], state=_ONE),
-]
+], {
+    "ports-after-redirect": [
+        'stats -m session -s',
+        'stats -m node -s',
+        'logout -m session -u',
+        'logout -m node -u',
+        'logout -m node -T iqn.2026-11.test:c -p [fe80::1]:3261 -u',
+        'logout -m node -T iqn.2026-11.test:c -p [fe80:0:0:0:0:0:0:1]:3261,5 -u',
+        'logout -m node -I default -u',
+        'logout -m node -U all',
+        'logout -m node -U manual',
+        'logout of what firmware booted is left out',
+    ],
+    "stats-go-on": [
+        'stats failing -m session -s',
+    ],
+    "session-order": [
+        'three sessions',
+    ],
+})

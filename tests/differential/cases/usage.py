@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Options: parsing, the set of each mode, help, and what main() refuses."""
 
-from differential.case import Case
+from differential.case import Case, with_differences
 from differential.states import node
 
 _ONE_NODE = [node("iqn.a:1", "10.0.0.1")]
@@ -12,7 +12,7 @@ def _each(prefix, lines, **kwargs):
             for line in lines]
 
 
-CASES = [
+CASES = with_differences([
     *_each("plain", ["", "-h", "--help", "-V", "--version", "-h -m node", "-V -m bogus",
                      "-m node -h", "-m node -V", "-d 8 -V", "--vers", "--he"]),
     *_each("mode", ["-m bogus", "-m", "-m Node", "-m nod", "-m ''", "--mode=node", "--mode node",
@@ -114,4 +114,26 @@ CASES = [
                          "-m node -T iqn.a:1 -o delete", "-m iface -I x -o new",
                          "-m discoverydb -t st -p 127.0.0.1 -o new", "-m fw", "-m node -u"],
            state=_ONE_NODE, daemon=None),
-]
+], {
+    "ping-without-kernel": [
+        'ping -m iface -C ping -I default -a 127.0.0.1',
+        'ping -m iface -C ping -I default -a 127.0.0.1 -c 2',
+    ],
+    "messages-of-the-library": [
+        f"iface name -m iface -I {'x' * 64}",
+        'iface name -m iface -I a -I b',
+    ],
+    "first-iface-named": [
+        'iface name -m node -I a -I b -I c',
+    ],
+    "bad-names": [
+        'iface name -m iface -I a/b -o new',
+        'iface name -m iface -I .. -o new',
+        "pairs -m node -o update -n '' -v ''",
+    ],
+    "no-daemon-needed": [
+        'no daemon -m discovery -t st -p 127.0.0.1',
+        'no daemon -m node -T iqn.b:1 -p 10.0.0.1 -o new',
+        'no daemon -m discoverydb -t st -p 127.0.0.1 -o new',
+    ],
+})
