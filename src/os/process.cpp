@@ -65,7 +65,11 @@ base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::str
     ::posix_spawnattr_setsigdefault(&setup.attributes, &all);
     ::posix_spawnattr_setflags(&setup.attributes,
                                POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    ::posix_spawn_file_actions_addopen(&setup.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        ::posix_spawn_file_actions_addopen(&setup.actions, number, "/dev/null", O_RDWR, 0);
+    }
+    // Libraries make descriptors without close-on-exec; a client's socket must not stay open.
+    ::posix_spawn_file_actions_addclosefrom_np(&setup.actions, STDERR_FILENO + 1);
 
     std::vector<char*> argv = {const_cast<char*>(path.c_str())};
     for (std::string& argument : arguments) argv.push_back(argument.data());

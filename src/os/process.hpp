@@ -23,9 +23,9 @@ std::string program_directory();
 std::string find_helper(std::string_view name, std::string_view folder,
                         std::string_view libexecdir);
 
-// Starts a program in a session of its own (so that no terminal's signals reach it), with stdin
-// from /dev/null, no descriptor of ours but stdout and stderr, default signal handling. argv[0] is
-// `path`. Error: Internal, with path and reason.
+// Starts a program in a session of its own (so that no terminal's signals reach it), with none of
+// our descriptors (it outlives whoever waits for the end of a pipe) and default signal handling.
+// argv[0] is `path`. Error: Internal, with path and reason.
 base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::string> arguments);
 
 // Collects one child that has ended; nullopt when there is none.

@@ -44,7 +44,9 @@ void UserdProcess::launch(const std::string& program, std::uint64_t sid) {
         return close(base::fail_errno(ErrorCode::Internal, errno, directory).error().message);
     }
     watch_.assign(watch.release());
-    const auto pid = os::spawn_detached(program, {"--sid", fmt::format("{}", sid)});
+    const std::string rundir = directory.substr(0, directory.rfind('/'));
+    const auto pid =
+        os::spawn_detached(program, {"--sid", fmt::format("{}", sid), "--run-dir", rundir});
     if (!pid) return close(pid.error().message);
     base::log(base::LogLevel::Debug, "session {}: started {} as process {}", sid, program, *pid);
     launch_limit_.expires_after(kLaunchLimit);
