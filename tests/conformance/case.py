@@ -51,9 +51,10 @@ class Drops:
 
 @dataclass(frozen=True)
 class Fails:
-    """The first command fails with the errno; the session goes on and later commands succeed."""
+    """These commands fail with the errno, the others succeed; no connection is lost but with one of `drops`."""
     errno: str = "EIO"
     commands: tuple = (0,)
+    drops: tuple = ()
 
 
 @dataclass(frozen=True)

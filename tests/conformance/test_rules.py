@@ -308,7 +308,7 @@ class _Returning:
 
 
 _on("session.isid", lambda: _Returning(2, 5))
-_on("session.time2wait", lambda: _Returning(1, 0.5))
+_on("session.time2wait", lambda: _Returning(1, 0.2))
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -8,10 +8,11 @@ from ..script import On, answer, first, own
 _HEADER = {"HeaderDigest": "CRC32C"}
 _DATA = {"DataDigest": "CRC32C"}
 _SETS = (("none", {}), ("header", _HEADER), ("data", _DATA), ("both", {**_HEADER, **_DATA}))
+_PINGS = {"noop_out_interval": "3", "noop_out_timeout": "50"}
 _IO = ("write 0 8 3", "read 0 8", "write 100 3 4", "read 96 16")
 _R2T = {"InitialR2T": "Yes", "ImmediateData": "No"}
 
-GOOD = tuple(Case(f"{name} agreed", Works(), login=login, run=_IO + ("nop", "logout")) for name, login in _SETS)
+GOOD = tuple(Case(f"{name} agreed", Works(), login={**login, **_PINGS}, run=_IO + ("sleep 60", "logout"), seen=("nop-out",)) for name, login in _SETS)
 PREFERRED = (
     Case("CRC32C,None offered, None taken", Works(), login={"HeaderDigest": "CRC32C,None", "DataDigest": "CRC32C,None"}, run=_IO),
     Case("None,CRC32C offered", Works(), login={"HeaderDigest": "None,CRC32C", "DataDigest": "None,CRC32C"}, run=_IO),
@@ -39,7 +40,7 @@ WRONG = (
     _wrong("data-in", "data", DATA_DGST, _DATA, cmd="read"),
     _wrong("scsi-response", "header", HDR_DGST, _HEADER, ("write 0 8 3", "read 0 8"), cmd="write"),
     _wrong("r2t", "header", HDR_DGST, {**_HEADER, **_R2T}, ("write 0 8 3", "read 0 8"), cmd="write"),
-    _wrong("nop-in", "header", HDR_DGST, _HEADER, ("nop", "read 0 8")),
+    _wrong("nop-in", "header", HDR_DGST, {**_HEADER, **_PINGS}, ("sleep 60", "read 0 8")),
     Case("header digest 0", Drops(HDR_DGST), (On("send-data-in", lambda conn, pdu: [
         pdu.encode()[:48] + bytes(4) + pdu.encode()[48:]], cmd="read"),), login=_HEADER),
     Case("header digest missing", Drops(HDR_DGST), (On("send-data-in", lambda conn, pdu: [pdu.encode()], cmd="read"),),

@@ -90,7 +90,7 @@ BAD = (
     _listing("address with a line break", (("TargetName", TARGET_NAME), ("TargetAddress", "192.0.2.1\n:3260,1")), _GIVES_UP),
     _listing("address garbage", (("TargetName", TARGET_NAME), ("TargetAddress", "[:,"),), _GIVES_UP),
     _bent("closed instead", lambda conn, pdu: [close], DiscoveryFails((PDU_TIMEOUT,))),
-    _bent("silence", mute_and_drop, DiscoveryFails((PDU_TIMEOUT,)), login={"text_ms": "60"}),
+    _bent("silence", mute_and_drop, DiscoveryFails((PDU_TIMEOUT,)), login={"text_timeout": "6"}),
 )
 
 LOGINS = (

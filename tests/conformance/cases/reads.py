@@ -5,8 +5,8 @@ from .. import disk
 from ..case import (AHSLEN, BAD_OPCODE, CONN_FAILED, DATA_OFFSET, DATALEN, DATASN, EXP_CMDSN, LUN, PROTO, UNKNOWN_TAG,
                     Case, Drops, Either, Fails, Works)
 from ..codec import DATA_IN, RESERVED_TAG, SCSI_RSP
-from ..disk import CHECK_CONDITION, GOOD, Reply, fixed_sense
-from ..script import DONE, EVERY, On, after, answer, both, change, first, instead, opcode, own
+from ..disk import CHECK_CONDITION, Reply, fixed_sense
+from ..script import DONE, EVERY, On, after, answer, both, change, opcode, own
 from ..target import Config
 
 DATA = "send-data-in"
@@ -67,9 +67,8 @@ ORDER = (
     _data("S with F before the end of the data", lambda conn, pdu: [
         conn.build(DATA_IN, data=pdu.data, itt=pdu.itt, ttt=RESERVED_TAG, datasn=1, offset=1024, flags=0x81), DONE],
           Either(Fails("EIO"), Drops(PROTO, DATASN, *UNKNOWN_TAG))),
-    _data("Data-In for a write", instead(), Works(), nth=1).__class__(
-        "Data-In for a write", Drops(PROTO, DATA_OFFSET, *UNKNOWN_TAG),
-        (On("recv-scsi-command", lambda conn, pdu: [conn.build(DATA_IN, data=bytes(512), consume=False, itt=pdu.itt,
+    Case("Data-In for a write", Drops(PROTO, DATA_OFFSET, *UNKNOWN_TAG), (
+        On("recv-scsi-command", lambda conn, pdu: [conn.build(DATA_IN, data=bytes(512), consume=False, itt=pdu.itt,
                                                                ttt=RESERVED_TAG)], cmd="write"),),
         run=("write 0 8 3", "read 0 8")),
     Case("bursts longer than MaxBurstLength", Either(Drops(PROTO, DATALEN), Works()), (
@@ -78,18 +77,10 @@ ORDER = (
 )
 
 
-def _without_data(step=None):
-    """The data never comes; the response with status does."""
-    steps = [On(DATA, lambda conn, pdu: [], cmd="read", times=8)]
-    return (*steps, On(STATUS, step, cmd="read")) if step else tuple(steps)
-
-
 _ERROR = Either(Drops(PROTO, DATASN, DATA_OFFSET), Fails("EIO"))
-_ONE_READ = ("read 0 8", "test")
 
 MISSING = (
-    Case("GOOD, all data missing", _ERROR, _without_data(), _APART, login=_FOUR, run=("read 0 8",)).__class__(
-        "GOOD, all data missing", _ERROR, (On(DATA, lambda conn, pdu: [], cmd="read", times=4),), _APART, _FOUR),
+    Case("GOOD, all data missing", _ERROR, (On(DATA, lambda conn, pdu: [], cmd="read", times=4),), _APART, _FOUR),
     Case("GOOD, all data missing, ExpDataSN 0", _ERROR, (
         On(DATA, lambda conn, pdu: [], cmd="read", times=4), On(STATUS, change(expdatasn=0), cmd="read")), _APART, _FOUR),
     Case("GOOD, a hole in the data", _ERROR, (On(DATA, lambda conn, pdu: [], cmd="read", nth=2),), _APART, _FOUR),
@@ -213,4 +204,3 @@ STATUSES = (
 )
 
 CASES = HEADER + ORDER + MISSING + RESIDUALS + SEQUENCE + SENSE + SENSE_FORM + STATUSES
-assert GOOD == 0

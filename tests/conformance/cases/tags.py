@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Responses of the wrong kind or with tags of no task, and what is never answered (RFC 7143, 11.2.1.8, 4.2.3)."""
 
-from ..case import (BAD_OPCODE, CONN_FAILED, DATALEN, EH_SESSION_RST, NOP_TIMEDOUT, PROTO, TCP_CONN_CLOSE, UNKNOWN_TAG,
-                    Case, Drops, Either, Fails, Works)
+from ..case import (BAD_OPCODE, CONN_FAILED, DATALEN, EH_SESSION_RST, PROTO, TCP_CONN_CLOSE, UNKNOWN_TAG, Case, Drops,
+                    Either, Fails, Works)
 from ..codec import (DATA_IN, LOGIN_RSP, LOGOUT_RSP, NOP_IN, RESERVED_TAG, SCSI_RSP, TEXT_RSP, TMF_RSP)
 from ..script import DONE, EVERY, SKIP, On, change, first, make, own, skip
 from ..target import Config
@@ -10,6 +10,7 @@ from ..target import Config
 STATUS = "send-scsi-response"
 COMMAND = "recv-scsi-command"
 _APART = Config(collapse=False)
+_PINGS = {"noop_out_interval": "3", "noop_out_timeout": "50"}
 
 
 def _stray(name, kind, expect=Drops(PROTO, *UNKNOWN_TAG), itt=0x0BADBEEF, status=True, **fields):
@@ -47,10 +48,10 @@ WRONG_KIND = (
     _of_a_read("login response", LOGIN_RSP, expect=Drops(PROTO, BAD_OPCODE, *UNKNOWN_TAG)),
     _of_a_read("logout response", LOGOUT_RSP, expect=Drops(PROTO, CONN_FAILED, *UNKNOWN_TAG)),
     _of_a_read("NOP-In", NOP_IN, ttt=RESERVED_TAG),
-    Case("SCSI response with the ITT of a NOP-Out", Drops(PROTO, *UNKNOWN_TAG, fails=(0,)), (On("recv-nop-out", lambda conn, pdu: [
-        conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt), DONE]),), run=("nop", "read 0 8")),
-    Case("NOP-In with another ITT than the NOP-Out", Drops(PROTO, *UNKNOWN_TAG, fails=(0,)), (On(
-        "send-nop-in", change(itt=lambda itt: itt ^ 0x0F0F)),), run=("nop", "read 0 8")),
+    Case("SCSI response with the ITT of a NOP-Out", Drops(PROTO, *UNKNOWN_TAG), (On("recv-nop-out", lambda conn, pdu: [
+        conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt), DONE]),), login=_PINGS, run=("sleep 60", "read 0 8")),
+    Case("NOP-In with another ITT than the NOP-Out", Drops(PROTO, *UNKNOWN_TAG), (On(
+        "send-nop-in", change(itt=lambda itt: itt ^ 0x0F0F)),), login=_PINGS, run=("sleep 60", "read 0 8")),
     Case("status of a read twice", Drops(*UNKNOWN_TAG, PROTO), (On(STATUS, lambda conn, pdu: [
         pdu, conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt)], cmd="read"),), _APART),
     Case("status of a read twice with one StatSN", Drops(*UNKNOWN_TAG, PROTO), (On(STATUS, lambda conn, pdu: [
@@ -59,7 +60,7 @@ WRONG_KIND = (
         pdu, conn.build(DATA_IN, data=bytes(512), consume=False, itt=pdu.itt, ttt=RESERVED_TAG)], cmd="read"),), _APART),
 )
 
-_SHORT = {"command_ms": "50", "abort_ms": "50", "lu_reset_ms": "50", "tgt_reset_ms": "50"}
+_SHORT = {"command_timeout": "5", "abort_timeout": "5", "lu_reset_timeout": "5", "tgt_reset_timeout": "5"}
 TMF_SENT = "send-tmf-response"
 _UNANSWERED = On(COMMAND, skip, cmd="read")
 
@@ -86,12 +87,8 @@ UNANSWERED = (
     _tmf("abort never answered", _ESCALATED, On("recv-tmf-request", skip)),
     _tmf("no function ever answered", Drops(EH_SESSION_RST, CONN_FAILED), On("recv-tmf-request", skip, times=EVERY)),
     _tmf("abort answered with another ITT", Drops(PROTO, *UNKNOWN_TAG), On(TMF_SENT, change(itt=lambda itt: itt ^ 0xFF))),
-    _tmf("abort answered with the ITT of the task", Drops(PROTO, *UNKNOWN_TAG), On(TMF_SENT, lambda conn, pdu: [
-        conn.build(TMF_RSP, flags=0x80, itt=next(iter(conn.tasks), 1), response=0)],
-        when=lambda conn, pdu: bool(conn.tasks))).__class__(
-            "abort answered with the ITT of the task", Drops(PROTO, *UNKNOWN_TAG), (
-                _UNANSWERED, On("recv-tmf-request", lambda conn, pdu: [
-                    conn.build(TMF_RSP, flags=0x80, itt=pdu.rtt, response=0), SKIP])), login=_SHORT),
+    _tmf("abort answered with the ITT of the task", Drops(PROTO, *UNKNOWN_TAG), On("recv-tmf-request", lambda conn, pdu: [
+        conn.build(TMF_RSP, flags=0x80, itt=pdu.rtt, response=0), SKIP])),
     _tmf("abort response with data", Drops(DATALEN, PROTO), On(TMF_SENT, own(data=b"surplus!"))),
     _tmf("status arrives before the abort response", Either(Works(), Fails("EIO")), On("recv-tmf-request", lambda conn, pdu: [
         lambda conn_: conn_._execute(conn_.tasks[pdu.rtt]) if pdu.rtt in conn_.tasks else None])),
@@ -100,10 +97,9 @@ UNANSWERED = (
             conn, "aborted", pdu.rtt))),
     _tmf("aborted, closed instead of an answer", Drops(TCP_CONN_CLOSE, CONN_FAILED, EH_SESSION_RST),
          On("recv-tmf-request", lambda conn, pdu: conn.hang_up())),
-    Case("never answered on any connection", Fails("EIO"), (On(COMMAND, skip, cmd="read", times=EVERY, when=lambda conn, pdu:
+    Case("never answered on any connection", Fails("EIO", drops=(EH_SESSION_RST, CONN_FAILED)), (On(COMMAND, skip, cmd="read", times=EVERY, when=lambda conn, pdu:
          pdu.cdb[0] in (0x28, 0x88) and conn.target.disks[0].extent(pdu.cdb)[0] == 0),), login={
-             **_SHORT, "replacement_ms": "400"}, seen=("tmf-request",)),
+             **_SHORT, "replacement_timeout": "40"}, seen=("tmf-request",)),
 )
 
-assert NOP_TIMEDOUT == 22
 CASES = STRAY + WRONG_KIND + UNANSWERED

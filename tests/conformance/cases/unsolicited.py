@@ -7,6 +7,7 @@ from ..script import EVERY, On, change, close, first, make, own, reply_with, sen
 from ..target import Config
 
 COMMAND = "recv-scsi-command"
+_PINGING = {"noop_out_interval": "3", "noop_out_timeout": "50"}
 
 
 def _before_read(name, *items, expect=Works(), **more):
@@ -37,9 +38,9 @@ PINGS = (
                                                              data=bytes(1028)), expect=Drops(DATALEN),
                  login={"MaxRecvDataSegmentLength": "1024"}),
     _before_read("NOP-In with an AHS", lambda conn, pdu=None: conn.send_items([_with_ahs(conn)]), expect=Drops(AHSLEN, PROTO)),
-    Case("NOP-Out answered", Works(), run=("nop", "read 0 8", "nop"), seen=("nop-out",)),
+    Case("NOP-Out answered", Works(), login=_PINGING, run=("sleep 60", "read 0 8", "sleep 60"), seen=("nop-out",)),
     Case("NOP-Out answered with a TTT as well", Either(Works(), Drops(PROTO)), (On("send-nop-in", change(ttt=3)),),
-         run=("nop", "read 0 8")),
+         login=_PINGING, run=("sleep 60", "read 0 8")),
 )
 
 
@@ -55,7 +56,7 @@ def _reject(reason, expect, data=lambda conn, pdu: bytes(pdu.bhs), name=None, **
 
 
 _REFUSED = Either(Fails("EIO"), Drops(PROTO, CONN_FAILED), Works())
-_SHORT = {"command_ms": "60", "abort_ms": "60"}
+_SHORT = {"command_timeout": "6", "abort_timeout": "6"}
 
 REJECTS = tuple(_reject(reason, _REFUSED, login=_SHORT) for reason in (
     0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0xFF)) + (
@@ -92,13 +93,10 @@ ASYNCS = (
     _async(0, Either(Works(), Drops(PROTO, DATALEN)), "async 0, sense length lies", data=b"\xff\xff\x70"),
     _async(1, _ENDED, "async 1, logout asked for", p3=1, seen=("logout-request",), process=True),
     _async(1, _ENDED, "async 1 with no time", p3=0, seen=("logout-request",)),
-    _async(1, _ENDED, "async 1, then closed", p3=1).__class__(
-        "async 1, then closed", _ENDED, (On(COMMAND, first(make(ASYNC, status=True, flags=0x80, itt=RESERVED_TAG, event=1,
-                                                                p3=1), close), cmd="read"),)),
+    Case("async 1, then closed", _ENDED, (On(COMMAND, first(make(ASYNC, status=True, flags=0x80, itt=RESERVED_TAG,
+                                                                 event=1, p3=1), close), cmd="read"),)),
     _async(2, _ENDED, "async 2, this connection is dropped", p1=0, p2=0, p3=0),
-    _async(2, _ENDED, "async 2, another connection is dropped", p1=9, p2=0, p3=0).__class__(
-        "async 2, another connection is dropped", Either(Works(), _ENDED), (On(COMMAND, first(make(
-            ASYNC, status=True, flags=0x80, itt=RESERVED_TAG, event=2, p1=9)), cmd="read"),)),
+    _async(2, Either(Works(), _ENDED), "async 2, another connection is dropped", p1=9, p2=0, p3=0),
     _async(3, _ENDED, "async 3, all connections are dropped", p2=0, p3=0, process=True),
     _async(4, Either(Works(), _ENDED), "async 4, negotiate again", p3=1, later=_asked_first),
     _async(5, Either(Works(), _ENDED), "async 5, undefined"),
@@ -120,10 +118,10 @@ LOGOUTS = (
     Case("logout", Works(), run=_LOGOUT, seen=("logout-request",), process=True),
     *(_logout(f"logout answered {code}", change(response=code)) for code in (1, 2, 3, 77)),
     _logout("logout with times", change(time2wait=65535, time2retain=65535)),
-    _logout("logout never answered", skip, "recv-logout-request", login={"logout_ms": "60"}),
+    _logout("logout never answered", skip, "recv-logout-request", login={"logout_timeout": "6"}),
     _logout("logout answered by closing", close, "recv-logout-request"),
-    _logout("logout answered with another ITT", change(itt=lambda itt: itt ^ 0xFF), login={"logout_ms": "60"}),
-    _logout("logout response with data", own(data=b"surplus!"), login={"logout_ms": "60"}),
+    _logout("logout answered with another ITT", change(itt=lambda itt: itt ^ 0xFF), login={"logout_timeout": "6"}),
+    _logout("logout response with data", own(data=b"surplus!"), login={"logout_timeout": "6"}),
     _logout("data behind the logout response", lambda conn, pdu: [pdu, b"\xEE" * 480]),
 )
 

@@ -65,9 +65,6 @@ ENDED = (
         "send-scsi-response", change(expdatasn=77), cmd="write"),), login=_SOLICITED, run=_RUN),
 )
 
-_LENGTHS = (("MaxRecvDataSegmentLength", (512, 4096, 16777215)),)
-
-
 def _ways():
     """The four combinations with burst limits around the size of the write, and a target that takes little."""
     for initial in ("Yes", "No"):
@@ -81,24 +78,20 @@ def _ways():
                            "MaxBurstLength": str(most)})
 
 
-def _out_of_order_outstanding():
-    return Case("four R2Ts outstanding", Works(), login={**_SOLICITED, "MaxOutstandingR2T": "4"}, run=_RUN)
-
-
-WAYS = tuple(_ways()) + (
-    _out_of_order_outstanding(),
-    Case("one R2T of a few odd bytes at a time", Works(), (On(R2T_SENT, lambda conn, pdu: _piecemeal(conn, pdu), cmd="write",
-                                                             times=EVERY),), login={**_SOLICITED}, run=("write 0 2 5", "read 0 2")),
-    Case("many writes at once", Works(), login=_SOLICITED, run=tuple(f"&write {lba} 16 {lba}" for lba in range(0, 256, 16))
-         + ("read 0 128", "read 128 128")),
-    Case("blocks of 4096 bytes", Works(), config=Config(luns=((512, 4096),)), run=("write 0 4 8", "read 0 8")),
-)
-
-
 def _piecemeal(conn, pdu):
     """Asks for at most 300 bytes; the target then asks for the rest itself."""
     pdu.task.asked = pdu.offset + min(pdu.length, 300)
     pdu.length = min(pdu.length, 300)
+
+
+WAYS = tuple(_ways()) + (
+    Case("four R2Ts outstanding", Works(), login={**_SOLICITED, "MaxOutstandingR2T": "4"}, run=_RUN),
+    Case("one R2T of a few odd bytes at a time", Works(), (On(R2T_SENT, _piecemeal, cmd="write",
+                                                             times=EVERY),), login=_SOLICITED, run=("write 0 2 5", "read 0 2")),
+    Case("many writes at once", Works(), login=_SOLICITED, run=tuple(f"&write {lba} 16 {lba}" for lba in range(0, 256, 16))
+         + ("read 0 128", "read 128 128")),
+    Case("blocks of 4096 bytes", Works(), config=Config(luns=((512, 4096),)), run=("write 0 4 8", "read 0 8")),
+)
 
 
 CASES = ASKED + ENDED + WAYS
