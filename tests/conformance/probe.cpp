@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string>
 
+#include "probe_discovery.hpp"
 #include "probe_options.hpp"
 #include "probe_session.hpp"
 
@@ -94,6 +95,11 @@ int main(int argc, char** argv) {
     if (!options || !script) {
         std::cerr << (options ? script.error() : options.error()).message << '\n';
         return 2;
+    }
+    if (!script->empty() && script->front().verb == "discover") {
+        const FastClock clock(options->speed);
+        ProbeDiscovery(*options, clock, print).run();
+        return 0;
     }
     Run run(*options, std::move(*script));
     if (run.run()) return 0;

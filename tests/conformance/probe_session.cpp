@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "probe_session.hpp"
 
-#include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -16,6 +11,7 @@
 #include <utility>
 
 #include "os/random.hpp"
+#include "probe_socket.hpp"
 #include "session/connection_error.hpp"
 #include "session/protocol_error.hpp"
 
@@ -40,40 +36,12 @@ userd::Volume volume_of(const ProbeOptions& options) {
     return volume;
 }
 
-// The first numeric address of the portal; the probe's targets have no other.
-int connect_socket(const session::TargetPortal& portal, os::Fd& out, std::string& why) {
-    const addrinfo hints{.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    addrinfo* found = nullptr;
-    const std::string port = std::to_string(portal.port);
-    if (const int code = getaddrinfo(portal.address.c_str(), port.c_str(), &hints, &found);
-        code != 0) {
-        why = gai_strerror(code);
-        return -1;
-    }
-    out = os::Fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int status = ::connect(out.get(), found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    if (status == 0 || errno == EINPROGRESS) return 0;
-    why = std::strerror(errno);
-    return -1;
-}
-
 // What counts of a command's data, as iscsi-userd reckons it.
 std::size_t transferred(const session::TaskDone& done, const userd::Command& command) {
     if (command.direction == userd::Direction::Read) return done.bytes_in;
     const std::size_t length = command.write_from.size();
     const bool under = done.residual == session::Residual::Underflow;
     return under ? length - std::min<std::size_t>(length, done.residual_count) : length;
-}
-
-template <class Span>
-std::vector<iovec> to_iovec(std::span<const Span> spans) {
-    std::vector<iovec> list;
-    for (const auto& span : spans.first(std::min<std::size_t>(spans.size(), 64))) {
-        auto* address = const_cast<std::byte*>(span.data());
-        list.push_back({.iov_base = address, .iov_len = span.size()});
-    }
-    return list;
 }
 
 }  // namespace
@@ -178,13 +146,10 @@ void ProbeSession::act(const session::Connect& action) {
     report_(text_of({{"event", "connect"},
                      {"address", action.portal.address},
                      {"port", action.portal.port}}));
-    std::string why;
-    if (connect_socket(action.portal, socket_, why) == 0) {
-        socket_state_ = Socket::Connecting;
-        return;
-    }
-    socket_state_ = Socket::Closed;
-    supervisor_.on_connect_failed(action.attempt, why, now());
+    auto socket = start_connect(action.portal);
+    if (!socket) return supervisor_.on_connect_failed(action.attempt, socket.error(), now());
+    socket_ = std::move(*socket);
+    socket_state_ = Socket::Connecting;
 }
 
 void ProbeSession::act(const session::StartLogin& action) {
@@ -431,43 +396,35 @@ void ProbeSession::wait(int limit_ms) {
 
 void ProbeSession::on_writable() {
     if (socket_state_ == Socket::Connecting) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+        const int error = connect_result(socket_);
         socket_state_ = error == 0 ? Socket::Open : Socket::Closed;
         if (error == 0) return supervisor_.on_connected(attempt_, now());
         socket_.reset();
         return supervisor_.on_connect_failed(attempt_, std::strerror(error), now());
     }
     const auto window = data_path_has_socket_ ? engine_->send_window() : login_->send_window();
-    const auto list = to_iovec(window);
-    if (list.empty()) return;
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(list.data());
-    message.msg_iovlen = list.size();
-    const ssize_t sent = sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-    if (sent < 0) return errno == EAGAIN ? void() : on_closed(std::strerror(errno));
-    const auto count = static_cast<std::size_t>(sent);
-    if (data_path_has_socket_) return engine_->on_sent(count, now());
-    login_->on_sent(count, now());
+    const auto sent = send_some(socket_, window);
+    if (!sent) return on_closed(std::strerror(sent.error()));
+    if (*sent == 0) return;
+    if (data_path_has_socket_) return engine_->on_sent(*sent, now());
+    login_->on_sent(*sent, now());
 }
 
 void ProbeSession::on_readable() {
-    if (!socket_) return;
-    std::vector<iovec> list;
+    if (!socket_ || (!data_path_has_socket_ && !login_)) return;
+    base::ByteSpan login_window;
+    std::span<const base::ByteSpan> window(&login_window, 1);
     if (data_path_has_socket_) {
-        list = to_iovec(engine_->recv_window());
-    } else if (login_) {
-        const auto window = login_->recv_window();
-        list.push_back({.iov_base = window.data(), .iov_len = window.size()});
+        window = engine_->recv_window();
+    } else {
+        login_window = login_->recv_window();
     }
-    if (list.empty() || list[0].iov_len == 0) return;
-    const ssize_t got = readv(socket_.get(), list.data(), static_cast<int>(list.size()));
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return on_closed(got == 0 ? "closed by the target" : std::strerror(errno));
-    const auto count = static_cast<std::size_t>(got);
-    if (data_path_has_socket_) return engine_->on_received(count, now());
-    login_->on_received(count, now());
+    if (window.empty() || window[0].empty()) return;
+    const auto got = receive_some(socket_, window);
+    if (!got) return on_closed(got.error() == 0 ? "closed" : std::strerror(got.error()));
+    if (*got == 0) return;
+    if (data_path_has_socket_) return engine_->on_received(*got, now());
+    login_->on_received(*got, now());
 }
 
 void ProbeSession::on_closed(std::string_view why) {
