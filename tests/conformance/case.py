@@ -7,7 +7,7 @@ from typing import Optional
 from .target import Config
 
 # Exit codes of iscsiadm that the cases speak of.
-TRANS_TIMEOUT, PDU_TIMEOUT, FATAL_LOGIN, AUTH_FAILED, NO_OBJECTS, LOGIN = 8, 11, 19, 24, 21, 5
+GENERIC, LOGIN, TRANS_TIMEOUT, PDU_TIMEOUT, FATAL_LOGIN, NO_OBJECTS, AUTH_FAILED = 1, 5, 8, 11, 19, 21, 24
 
 # README section 8.1.3.
 (DATASN, DATA_OFFSET, MAX_CMDSN, EXP_CMDSN, BAD_OPCODE, DATALEN, AHSLEN, PROTO, LUN, BAD_ITT, CONN_FAILED,
@@ -51,8 +51,8 @@ class Drops:
 
 @dataclass(frozen=True)
 class Fails:
-    """These commands fail with the errno, the others succeed; no connection is lost but with one of `drops`."""
-    errno: str = "EIO"
+    """These commands fail with one of the errnos, the others succeed; no connection is lost but with one of `drops`."""
+    errnos: tuple = ("EIO",)
     commands: tuple = (0,)
     drops: tuple = ()
 

@@ -161,8 +161,8 @@ def _fails(expect, case, target, outcome):
     yield outcome.login_code != 0, f"login code {outcome.login_code}: {outcome.login_text}"
     for index in _commands(case):
         code = outcome.results.get(index, (None,))[0]
-        wanted = getattr(errno, expect.errno) if index in expect.commands else 0
-        yield code != wanted, f"command {index} ended with errno {code}, expected {wanted}"
+        wanted = [getattr(errno, name) for name in expect.errnos] if index in expect.commands else [0]
+        yield code not in wanted, f"command {index} ended with errno {code}, expected {wanted}"
     yield bool(set(outcome.errors) - set(expect.drops)), f"connection errors {outcome.errors}"
 
 

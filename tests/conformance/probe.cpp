@@ -35,7 +35,8 @@ public:
 
     // False when the time was up.
     bool run() {
-        if (!until([this] { return session_.login_answered() || session_.finished(); })) return false;
+        if (!until([this] { return session_.login_answered() || session_.finished(); }))
+            return false;
         for (std::size_t i = 0; i < script_.size() && !session_.finished(); ++i) {
             if (!execute(script_[i], i)) return false;
         }

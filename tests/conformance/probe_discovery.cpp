@@ -81,7 +81,10 @@ ProbeDiscovery::Attempt<session::SendTargetsAnswer> ProbeDiscovery::attempt() {
         const auto logged_in = login(*socket, portal);
         if (!logged_in && portal != before) continue;
         if (!logged_in) return std::unexpected(logged_in.error());
-        session::SendTargetsEngine engine(*logged_in, options_.text_timeout, clock_.now());
+        session::SendTargetsEngine engine(*logged_in,
+                                          {.response_timeout = options_.text_timeout,
+                                           .answer_deadline = clock_.now() + options_.text_timeout},
+                                          clock_.now());
         if (const auto done = pump(engine, *socket); !done) return std::unexpected(done.error());
         auto event = *engine.next_event();
         if (auto* answer = std::get_if<session::SendTargetsAnswer>(&event)) {
@@ -140,10 +143,12 @@ ProbeDiscovery::Attempt<void> ProbeDiscovery::pump(Engine& engine, const os::Fd&
 template <class Engine>
 ProbeDiscovery::Attempt<void> ProbeDiscovery::exchange(Engine& engine, const os::Fd& socket) {
     const bool sending = !engine.send_window().empty();
-    pollfd entry{.fd = socket.get(), .events = sending ? short{POLLOUT} : short{POLLIN}, .revents = 0};
+    pollfd entry{
+        .fd = socket.get(), .events = sending ? short{POLLOUT} : short{POLLIN}, .revents = 0};
     if (poll(&entry, 1, clock_.milliseconds_until(engine.deadline())) <= 0) return {};
     const std::array<base::ByteSpan, 1> window{sending ? base::ByteSpan{} : engine.recv_window()};
-    const auto moved = sending ? send_some(socket, engine.send_window()) : receive_some(socket, window);
+    const auto moved =
+        sending ? send_some(socket, engine.send_window()) : receive_some(socket, window);
     if (!moved) {
         const int error = moved.error();
         return std::unexpected(Failure{.text = error == 0 ? "closed" : std::strerror(error)});

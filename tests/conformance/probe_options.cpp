@@ -51,13 +51,13 @@ Setter word_at(std::function<Value&(ProbeOptions&)> where) {
     };
 }
 
-Setter length_at(std::uint32_t session::Offer::*member) {
+Setter length_at(std::uint32_t session::Offer::* member) {
     return numeric([member](ProbeOptions& o, std::uint64_t v) {
         o.login.offer.*member = static_cast<std::uint32_t>(v);
     });
 }
 
-Setter flag_at(bool session::Offer::*member) {
+Setter flag_at(bool session::Offer::* member) {
     return [member](ProbeOptions& options, std::string_view text) {
         options.login.offer.*member = text == "Yes";
         return text == "Yes" || text == "No";
@@ -96,18 +96,18 @@ void add_timer_keys(std::map<std::string_view, Setter>& keys) {
     keys["login_timeout"] = numeric([](ProbeOptions& o, std::uint64_t v) {
         o.supervisor.login_timeout = o.login.login_timeout = o.login.auth_timeout = seconds(v);
     });
-    keys["logout_timeout"] = numeric(
-        [](ProbeOptions& o, std::uint64_t v) { o.supervisor.logout_timeout = seconds(v); });
+    keys["logout_timeout"] =
+        numeric([](ProbeOptions& o, std::uint64_t v) { o.supervisor.logout_timeout = seconds(v); });
     keys["command_timeout"] =
         numeric([](ProbeOptions& o, std::uint64_t v) { o.command_timeout = seconds(v); });
     keys["text_timeout"] =
         numeric([](ProbeOptions& o, std::uint64_t v) { o.text_timeout = seconds(v); });
     keys["replacement_timeout"] = numeric(
         [](ProbeOptions& o, std::uint64_t v) { o.scheduler.replacement_timeout = seconds(v); });
-    keys["noop_out_interval"] = seconds_at(
-        [](ProbeOptions& o) -> base::Duration& { return o.engine.noop_out_interval; });
-    keys["noop_out_timeout"] = seconds_at(
-        [](ProbeOptions& o) -> base::Duration& { return o.engine.noop_out_timeout; });
+    keys["noop_out_interval"] =
+        seconds_at([](ProbeOptions& o) -> base::Duration& { return o.engine.noop_out_interval; });
+    keys["noop_out_timeout"] =
+        seconds_at([](ProbeOptions& o) -> base::Duration& { return o.engine.noop_out_timeout; });
     keys["abort_timeout"] =
         seconds_at([](ProbeOptions& o) -> base::Duration& { return o.engine.abort_timeout; });
     keys["lu_reset_timeout"] =
@@ -117,8 +117,8 @@ void add_timer_keys(std::map<std::string_view, Setter>& keys) {
     keys["speed"] = numeric([](ProbeOptions& o, std::uint64_t v) {
         o.speed = std::max<std::int64_t>(1, static_cast<std::int64_t>(v));
     });
-    keys["limit_ms"] = numeric(
-        [](ProbeOptions& o, std::uint64_t v) { o.limit = std::chrono::milliseconds(v); });
+    keys["limit_ms"] =
+        numeric([](ProbeOptions& o, std::uint64_t v) { o.limit = std::chrono::milliseconds(v); });
 }
 
 void add_place_keys(std::map<std::string_view, Setter>& keys) {
@@ -221,7 +221,8 @@ base::Result<std::vector<ProbeCommand>> parse_script(std::string_view text) {
     return script;
 }
 
-FastClock::FastClock(std::int64_t speed) : start_(std::chrono::steady_clock::now()), speed_(speed) {}
+FastClock::FastClock(std::int64_t speed)
+    : start_(std::chrono::steady_clock::now()), speed_(speed) {}
 
 base::Instant FastClock::now() const {
     return start_ + (std::chrono::steady_clock::now() - start_) * speed_;

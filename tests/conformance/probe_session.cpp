@@ -143,9 +143,8 @@ void ProbeSession::act(const session::CreateSession&) {
 
 void ProbeSession::act(const session::Connect& action) {
     attempt_ = action.attempt;
-    report_(text_of({{"event", "connect"},
-                     {"address", action.portal.address},
-                     {"port", action.portal.port}}));
+    report_(text_of(
+        {{"event", "connect"}, {"address", action.portal.address}, {"port", action.portal.port}}));
     auto socket = start_connect(action.portal);
     if (!socket) return supervisor_.on_connect_failed(action.attempt, socket.error(), now());
     socket_ = std::move(*socket);
@@ -204,21 +203,18 @@ void ProbeSession::act(const session::StartScan&) { supervisor_.on_scan_done(now
 
 void ProbeSession::act(const session::ReplyLogin& action) {
     login_answered_ = true;
-    report_(text_of({{"event", "login"},
-                     {"code", static_cast<int>(action.code)},
-                     {"text", action.message}}));
+    report_(text_of(
+        {{"event", "login"}, {"code", static_cast<int>(action.code)}, {"text", action.message}}));
 }
 
 void ProbeSession::act(const session::ReplyLogout& action) {
-    report_(text_of({{"event", "logout"},
-                     {"code", static_cast<int>(action.code)},
-                     {"text", action.message}}));
+    report_(text_of(
+        {{"event", "logout"}, {"code", static_cast<int>(action.code)}, {"text", action.message}}));
 }
 
 void ProbeSession::act(const session::LogLine& action) {
-    report_(text_of({{"event", "log"},
-                     {"level", static_cast<int>(action.level)},
-                     {"text", action.text}}));
+    report_(text_of(
+        {{"event", "log"}, {"level", static_cast<int>(action.level)}, {"text", action.text}}));
 }
 
 void ProbeSession::act(const session::Finished&) { finished_ = true; }
@@ -283,7 +279,8 @@ void ProbeSession::act(const userd::RecoveryExpired&) {
     supervisor_.on_data_path(session::RecoveryTimeout{}, now());
 }
 
-// The engine's news ---------------------------------------------------------------------------------
+// The engine's news
+// ---------------------------------------------------------------------------------
 
 void ProbeSession::on(const session::TaskDone& event) {
     using session::TaskOutcome;
@@ -322,10 +319,9 @@ void ProbeSession::on(const session::RejectReceived& event) {
 void ProbeSession::on(const session::LogoutAnswered& event) {
     give_up_connection(session::Disposition::Requeue);
     if (!whole_session_logs_out_) {
-        supervisor_.on_data_path(
-            session::ConnectionLogoutDone{attempt_, event.responded, event.response,
-                                          event.time2wait_s},
-            now());
+        supervisor_.on_data_path(session::ConnectionLogoutDone{attempt_, event.responded,
+                                                               event.response, event.time2wait_s},
+                                 now());
         return;
     }
     report_(text_of({{"event", "logout-answered"}, {"responded", event.responded}}));
@@ -360,7 +356,8 @@ void ProbeSession::give_up_connection(session::Disposition disposition) {
     scheduler_.on_connection_lost(now());
 }
 
-// The login engine's news -----------------------------------------------------------------------------
+// The login engine's news
+// -----------------------------------------------------------------------------
 
 void ProbeSession::on(const session::LoggedIn& event) {
     logged_in_ = event;
@@ -376,7 +373,8 @@ void ProbeSession::on(const session::LoginFailed& event) {
     supervisor_.on_login_failed(attempt_, event, now());
 }
 
-// The socket -----------------------------------------------------------------------------------------
+// The socket
+// -----------------------------------------------------------------------------------------
 
 void ProbeSession::wait(int limit_ms) {
     pollfd entry{.fd = socket_.get(), .events = 0, .revents = 0};

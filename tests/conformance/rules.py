@@ -37,7 +37,7 @@ RULES = {
     "login.cmdsn": ("11.12.8", "CmdSN stays the same through the login"),
     "login.expstatsn": ("11.12.9", "ExpStatSN acknowledges the last login response"),
     "login.after-end": ("11.13.5", "nothing follows a login that was refused or is done"),
-    "login.c-wait": ("6.2", "a response with C is answered by an empty request"),
+    "login.c-wait": ("6.2", "a response with C is answered by a request without text"),
     "login.text": ("6.1", "the login text is a list of key=value, each closed by NUL"),
     "login.initiator-name": ("13.5", "InitiatorName comes in the first request and is an iSCSI name"),
     "login.target-name": ("13.4", "TargetName comes in the first request of a normal session"),
@@ -153,6 +153,7 @@ _FINAL_FIXED = (NOP_OUT, TMF, LOGOUT, SNACK)   # byte 1 starts with a 1
 _NO_DATA = (TMF, LOGOUT, SNACK)
 _KEY_NAME = re.compile(r"[A-Za-z0-9.\-+@_#]{1,63}\Z")
 _ISCSI_NAME = re.compile(r"(iqn\.\d{4}-\d\d\.[a-z0-9.\-]+(:[^\s]*)?|eui\.[0-9A-Fa-f]{16}|naa\.([0-9A-Fa-f]{16}){1,2})\Z")
+OBSOLETE_ANSWERS = (("OFMarkInt", "Reject"), ("IFMarkInt", "Reject"))   # 13.25
 _LONG_VALUES = ("CHAP_C", "CHAP_R", "SendTargets")
 
 
@@ -287,7 +288,7 @@ class Checker:
             self.login_cmdsn = self.next_cmdsn = pdu.cmdsn
             self._check_first_login(pdu)
         self._check_login_header(pdu)
-        if self.peer_continues and (pdu.dsl or pdu.flags & 0xC0):
+        if self.peer_continues and (pdu.dsl or pdu.flags & 0x40):
             self.bad("login.c-wait", f"flags {pdu.flags:#04x} and {pdu.dsl} bytes while the target has more", pdu)
         self.text += pdu.data
         if pdu.flags & 0x40:
@@ -331,7 +332,8 @@ class Checker:
                 self.bad(rule, f"{getattr(pdu, name):#x} was {getattr(self.first, name):#x}", pdu)
         if self.next_statsn is not None and pdu.expstatsn != self.next_statsn:
             self.bad("login.expstatsn", f"{pdu.expstatsn:#x}, the last response was {self.next_statsn - 1:#x}", pdu)
-        self.acked = pdu.expstatsn
+        if self.next_statsn is not None:
+            self.acked = pdu.expstatsn
 
     def _check_first_keys(self, pairs, pdu):
         name = pairs.get("InitiatorName")
@@ -391,7 +393,7 @@ class Checker:
     def _check_reply(self, name, value, pdu):
         key, asked = KEYS.get(name), self.asked[name]
         if key is None:
-            if value != "NotUnderstood":
+            if value != "NotUnderstood" and (name, value) not in OBSOLETE_ANSWERS:
                 self.bad("key.not-understood", f"{name}={value}", pdu)
         elif key.legal(asked) and not answer_fits(key, asked, value):
             self.bad("key.answer-wrong", f"{name}={value} to an offer of {asked}", pdu)
@@ -664,6 +666,9 @@ class Checker:
     # -- the target's PDUs, as they went out ---------------------------------------------------------------
     def sent(self, pdu):
         opcode = pdu.opcode
+        if pdu.kind not in (None, opcode):   # it went out under another opcode than it was made for
+            pdu = pdu.copy()
+            pdu.kind = None
         if opcode == LOGIN_RSP:
             self._sent_login(pdu)
             return

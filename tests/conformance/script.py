@@ -128,8 +128,8 @@ def instead(*items):
 
 
 def first(*items):
-    """Sends the items, then the PDU."""
-    return lambda conn, pdu: [_made(item, conn, pdu) for item in items] + [pdu]
+    """Sends the items, then the PDU; for a "recv" event, before the PDU is acted on."""
+    return lambda conn, pdu: [_made(item, conn, pdu) for item in items] + ([] if pdu.kind is None else [pdu])
 
 
 def after(*items):

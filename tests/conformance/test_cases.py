@@ -6,7 +6,9 @@ import os
 import pytest
 
 from . import drive
-from .cases import ALL
+from .case import Case, Works
+from .cases import ALL, timing
+from .script import On
 from .target import Target
 
 
@@ -26,6 +28,13 @@ def check(problems, transcript):
 @pytest.mark.parametrize("name", [name for name, case in ALL.items() if not case.v6])
 def test_case(name):
     check(*drive.run_case(ALL[name]))
+
+
+def test_every_position_of_the_login_response_is_cut():
+    lengths = []
+    step = On("send-login-response", lambda conn, pdu: lengths.append(len(conn.wire(pdu.copy()))))
+    drive.run_case(Case("length", Works(), (step,)))
+    assert lengths == [timing.LOGIN_RESPONSE_BYTES]
 
 
 @pytest.mark.parametrize("name", [name for name, case in ALL.items() if case.v6])

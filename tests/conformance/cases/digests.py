@@ -3,7 +3,7 @@
 
 from ..case import DATA_DGST, HDR_DGST, Case, Drops, Fails, Works
 from ..disk import CHECK_CONDITION, MEDIUM_ERROR, Reply, fixed_sense
-from ..script import On, answer, first, own
+from ..script import On, answer, both, own
 
 _HEADER = {"HeaderDigest": "CRC32C"}
 _DATA = {"DataDigest": "CRC32C"}
@@ -29,12 +29,6 @@ def _flip(data, at):
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
-def _padded_ping(conn, pdu=None):
-    ping = conn.ping(data=b"odd")
-    ping.pad_byte = 0xA5
-    conn.send_items([ping])
-
-
 WRONG = (
     _wrong("data-in", "header", HDR_DGST, _HEADER, cmd="read"),
     _wrong("data-in", "data", DATA_DGST, _DATA, cmd="read"),
@@ -49,12 +43,12 @@ WRONG = (
         _flip(pdu.encode(True, False), 40)], cmd="read"),), login=_HEADER),
     Case("data bit flipped under the digest", Drops(DATA_DGST), (On("send-data-in", lambda conn, pdu: [
         _flip(pdu.encode(False, True), 1000)], cmd="read"),), login=_DATA),
-    Case("padding not zero, covered by the digest", Works(), (On("recv-scsi-command", first(_padded_ping), cmd="read"),),
-         login=_DATA, seen=("nop-out",)),
+    Case("padding not zero, covered by the digest", Works(), (On("send-scsi-response", both(
+        own(data=b"\x00\x01\x70"), own(pad_byte=0xA5)), cmd="write"),), login=_DATA, run=("write 0 8 3", "read 0 8")),
 )
 
 SENSE = (
-    Case("sense data under a data digest", Fails("EIO"), (On("recv-scsi-command", answer(Reply(
+    Case("sense data under a data digest", Fails(("ENODATA",)), (On("recv-scsi-command", answer(Reply(
         status=CHECK_CONDITION, sense=fixed_sense(MEDIUM_ERROR, 0x11, 0))), cmd="read"),), login=_DATA),
 )
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """SendTargets answered wrongly (RFC 7143, 11.11, 13.3 and appendix C)."""
 
-from ..case import AUTH_FAILED, FATAL_LOGIN, NO_OBJECTS, PDU_TIMEOUT, Case, Discovers, DiscoveryFails, Either
+from ..case import (AUTH_FAILED, FATAL_LOGIN, GENERIC, NO_OBJECTS, PDU_TIMEOUT, Case, Discovers, DiscoveryFails,
+                    Either)
 from ..chap import Credentials
 from ..codec import REJECT, RESERVED_TAG, TEXT_RSP, encode_text
 from ..script import EVERY, On, both, change, close, instead, make, mute_and_drop, opcode, own, text
@@ -10,7 +11,7 @@ from ..target import TARGET_NAME, Config
 RESPONSE = "send-text-response"
 LOGIN = "send-login-response"
 _NAMES = tuple(f"iqn.2026-01.test.conformance:disk{index}" for index in range(200))
-_GIVES_UP = DiscoveryFails((PDU_TIMEOUT, FATAL_LOGIN))
+_GIVES_UP = DiscoveryFails((GENERIC, PDU_TIMEOUT, FATAL_LOGIN))
 _SECRET = Credentials("alice", "alices-secret-0")
 
 

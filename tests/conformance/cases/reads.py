@@ -12,6 +12,18 @@ from ..target import Config
 DATA = "send-data-in"
 STATUS = "send-scsi-response"
 _APART = Config(collapse=False)
+# Commands for the first block are answered so for good, whatever is tried; others are left alone.
+_MEDIUM_ERROR = Fails(("ENODATA",))
+
+
+def _first_block(conn, pdu):
+    return conn.target.disks[0].extent(pdu.task.pdu.cdb)[0] == 0
+
+
+def _for_good(event, step):
+    return On(event, step, cmd="read", times=EVERY, when=_first_block)
+
+
 _FOUR = {"MaxRecvDataSegmentLength": "1024"}   # 4 Data-In for 8 blocks
 
 
@@ -66,18 +78,18 @@ ORDER = (
     _data("S without F", change(flags=0x01), Drops(PROTO, DATASN, CONN_FAILED)),
     _data("S with F before the end of the data", lambda conn, pdu: [
         conn.build(DATA_IN, data=pdu.data, itt=pdu.itt, ttt=RESERVED_TAG, datasn=1, offset=1024, flags=0x81), DONE],
-          Either(Fails("EIO"), Drops(PROTO, DATASN, *UNKNOWN_TAG))),
+          Either(Fails(), Drops(PROTO, DATASN, *UNKNOWN_TAG))),
     Case("Data-In for a write", Drops(PROTO, DATA_OFFSET, *UNKNOWN_TAG), (
         On("recv-scsi-command", lambda conn, pdu: [conn.build(DATA_IN, data=bytes(512), consume=False, itt=pdu.itt,
                                                                ttt=RESERVED_TAG)], cmd="write"),),
         run=("write 0 8 3", "read 0 8")),
     Case("bursts longer than MaxBurstLength", Either(Drops(PROTO, DATALEN), Works()), (
-        On(DATA, change(flags=lambda flags: flags & ~0x80 if not flags & 1 else flags), cmd="read", times=EVERY),),
+        On(DATA, change(flags=lambda flags: flags & ~0x80 if not flags & 1 else flags), cmd="read", times=8),),
         login={"MaxRecvDataSegmentLength": "512", "MaxBurstLength": "1024"}),
 )
 
 
-_ERROR = Either(Drops(PROTO, DATASN, DATA_OFFSET), Fails("EIO"))
+_ERROR = Either(Drops(PROTO, DATASN, DATA_OFFSET), Fails())
 
 MISSING = (
     Case("GOOD, all data missing", _ERROR, (On(DATA, lambda conn, pdu: [], cmd="read", times=4),), _APART, _FOUR),
@@ -106,23 +118,23 @@ MISSING = (
 
 
 def _residual(name, flags, residual, expect, short=0):
-    steps = (On(STATUS, change(flags=0x80 | flags, residual=residual), cmd="read"),)
+    steps = (_for_good(STATUS, change(flags=0x80 | flags, residual=residual)),)
     if short:
-        steps += (On(DATA, own(data=lambda data: data[:-short]), cmd="read"),)
+        steps += (_for_good(DATA, own(data=lambda data: data[:-short])),)
     return Case(name, expect, steps, _APART)
 
 
 RESIDUALS = (
-    _residual("underflow that fits short data", 0x02, 512, Fails("EIO"), short=512),
-    _residual("underflow of everything", 0x02, 4096, Fails("EIO"), short=4096),
+    _residual("underflow that fits short data", 0x02, 512, Fails(), short=512),
+    _residual("underflow of everything", 0x02, 4096, Fails(), short=4096),
     _residual("underflow larger than the transfer", 0x02, 8192, _ERROR),
-    _residual("underflow with all data", 0x02, 512, Either(Fails("EIO"), Drops(PROTO), Works())),
+    _residual("underflow with all data", 0x02, 512, Either(Fails(), Drops(PROTO), Works())),
     _residual("underflow that does not fit short data", 0x02, 1024, _ERROR, short=512),
     _residual("underflow of 0", 0x02, 0, Either(Works(), _ERROR)),
-    _residual("overflow with all data", 0x04, 512, Either(Works(), Fails("EIO"))),
+    _residual("overflow with all data", 0x04, 512, Either(Works(), Fails())),
     _residual("overflow with short data", 0x04, 512, _ERROR, short=512),
-    _residual("overflow and underflow", 0x06, 512, Either(Fails("EIO"), Drops(PROTO))),
-    _residual("bidirectional residual on a read", 0x08, 0, Either(Works(), Fails("EIO"), Drops(PROTO))),
+    _residual("overflow and underflow", 0x06, 512, Either(Fails(), Drops(PROTO))),
+    _residual("bidirectional residual on a read", 0x08, 0, Either(Works(), Fails(), Drops(PROTO))),
     _residual("residual without a flag", 0x00, 512, Works()),
 )
 
@@ -147,24 +159,23 @@ SEQUENCE = (
          run=("read 0 8",) * 8),
 )
 
+_NO_SENSE = Fails(("EIO", "ENODATA"))
 _SENSE_LENGTHS = (0, 1, 2, 3, 7, 8, 12, 13, 14, 17, 18, 19, 20, 32, 96, 252, 255, 4096)
 
 SENSE = tuple(
-    Case(f"sense of {length} bytes", Fails("EIO"), (On("recv-scsi-command", answer(Reply(
-        status=CHECK_CONDITION, sense=fixed_sense(disk.MEDIUM_ERROR, 0x11, 0, length))), cmd="read"),),
-         process=length == 18)
+    Case(f"sense of {length} bytes", _MEDIUM_ERROR if length > 12 else _NO_SENSE, (_for_good("recv-scsi-command", answer(
+        Reply(status=CHECK_CONDITION, sense=fixed_sense(disk.MEDIUM_ERROR, 0x11, 0, length)))),), process=length == 18)
     for length in _SENSE_LENGTHS
 )
 
 
-def _sense_segment(name, data, expect=Fails("EIO")):
+def _sense_segment(name, data, expect=_NO_SENSE):
     """A CHECK CONDITION whose data segment is `data`, length word included."""
     return Case(name, expect, (
-        On("recv-scsi-command", answer(Reply(status=CHECK_CONDITION)), cmd="read"),
-        On(STATUS, own(data=data), cmd="read")))
+        _for_good("recv-scsi-command", answer(Reply(status=CHECK_CONDITION))), _for_good(STATUS, own(data=data))))
 
 
-_BAD_SENSE = Either(Fails("EIO"), Drops(PROTO, DATALEN))
+_BAD_SENSE = _NO_SENSE
 _MEDIUM = fixed_sense(disk.MEDIUM_ERROR, 0x11, 0)
 
 SENSE_FORM = (
@@ -174,7 +185,7 @@ SENSE_FORM = (
     _sense_segment("sense length 0 with bytes behind it", b"\x00\x00" + _MEDIUM),
     _sense_segment("sense of zeroes", b"\x00\x12" + bytes(18)),
     _sense_segment("sense of all ones", b"\x00\x12" + b"\xff" * 18),
-    _sense_segment("sense in descriptor format", b"\x00\x08\x72\x03\x11\x00\x00\x00\x00\x00"),
+    _sense_segment("sense in descriptor format", b"\x00\x08\x72\x03\x11\x00\x00\x00\x00\x00", _MEDIUM_ERROR),
     _sense_segment("sense in descriptor format, length lies", b"\x00\x08\x72\x03\x11\x00\x00\x00\x00\xff"),
     _sense_segment("deferred error", b"\x00\x12\x71" + _MEDIUM[1:]),
     _sense_segment("vendor sense", b"\x00\x12\x7f" + _MEDIUM[1:]),
@@ -189,16 +200,16 @@ def _status(name, status, expect, times=EVERY, sense=b""):
 STATUSES = (
     _status("BUSY once", disk.BUSY, Works(), times=1),
     _status("TASK SET FULL once", disk.TASK_SET_FULL, Works(), times=1),
-    _status("RESERVATION CONFLICT", disk.RESERVATION_CONFLICT, Fails("EBADE", commands=(0, 1))),
-    _status("status 0x55", 0x55, Fails("EIO", commands=(0, 1))),
+    _status("RESERVATION CONFLICT", disk.RESERVATION_CONFLICT, Fails(("EBADE",), commands=(0, 1))),
+    _status("status 0x55", 0x55, Fails(("EIO",), commands=(0, 1))),
     _status("unit attention once", CHECK_CONDITION, Works(), times=1,
             sense=fixed_sense(disk.UNIT_ATTENTION, 0x29, 0)),
     _status("aborted command once", CHECK_CONDITION, Works(), times=1, sense=fixed_sense(disk.ABORTED_COMMAND, 0, 0)),
-    _status("medium error", CHECK_CONDITION, Fails("EIO", commands=(0, 1)), sense=_MEDIUM),
-    *(Case(f"iSCSI response {code:#04x}", Fails("EIO"), (On(STATUS, change(response=code), cmd="read"),), _APART)
+    _status("medium error", CHECK_CONDITION, Fails(("ENODATA",), commands=(0, 1)), sense=_MEDIUM),
+    *(Case(f"iSCSI response {code:#04x}", Fails(), (_for_good(STATUS, change(response=code)),), _APART)
       for code in (0x01, 0x02, 0x80, 0xFF)),
     Case("GOOD with sense data", Works(), (On(STATUS, own(data=b"\x00\x12" + _MEDIUM), cmd="read"),), _APART),
-    Case("CHECK CONDITION inside Data-In", Either(Fails("EIO"), Drops(PROTO)), (
+    Case("CHECK CONDITION inside Data-In", Either(Fails(), Drops(PROTO)), (
         On(DATA, change(status=CHECK_CONDITION), cmd="read"),)),
     Case("no F on the SCSI response", Either(Works(), Drops(PROTO)), (On(STATUS, change(flags=0), cmd="read"),), _APART),
 )

@@ -33,8 +33,8 @@ SPELLINGS = tuple(_value("MaxBurstLength", value) for value in (
     "18446744073709555712"))
 
 GOOD_NUMBERS = (
-    _bent("MaxBurstLength in hexadecimal", keys(MaxBurstLength="0x10000"), Works(), run=("write 0 256 7", "read 0 256")),
-    _bent("MaxBurstLength with prefix 0X", keys(MaxBurstLength="0X10000"), Works(), run=("write 0 256 7", "read 0 256")),
+    _bent("MaxBurstLength in hexadecimal", keys(MaxBurstLength="0x10000", FirstBurstLength="0x4000"), Works(), run=("write 0 256 7", "read 0 256")),
+    _bent("MaxBurstLength with prefix 0X", keys(MaxBurstLength="0X10000", FirstBurstLength="0X4000"), Works(), run=("write 0 256 7", "read 0 256")),
     _bent("MaxRecvDataSegmentLength in hexadecimal", keys(MaxRecvDataSegmentLength="0x400"), Works(),
           run=("write 0 64 7", "read 0 64")),
     _bent("MaxRecvDataSegmentLength 512", keys(MaxRecvDataSegmentLength="512"), Works(),

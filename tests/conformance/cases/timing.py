@@ -58,6 +58,10 @@ ENDS = (
          login={"InitialR2T": "Yes", "ImmediateData": "No"}, run=("write 0 64 9", "read 0 64")),
     Case("closed in the middle of data-out", Drops(*_GONE), (On("recv-data-out", reset, cmd="write", nth=2),),
          Config(max_recv=4096), login={"ImmediateData": "No"}, run=("write 0 64 9", "read 0 64")),
+    Case("Time2Wait of the login is kept", Drops(*_GONE), (On("recv-scsi-command", close, cmd="read", times=3),),
+         Config(second=0.01), login={"DefaultTime2Wait": "10"}),
+    Case("Time2Wait that the target made longer is kept", Drops(*_GONE), (On("recv-scsi-command", close, cmd="read"),),
+         Config(second=0.01, settings={"DefaultTime2Wait": "20"})),
     *(Case(f"closed after {count} bytes of Data-In", Drops(*_GONE), (On("send-data-in", cut(count), cmd="read"),))
       for count in (1, 47, 48, 49, 1000, 48 + 4095)),
     *(Case(f"closed after {count} bytes of a response", Drops(*_GONE), (On("send-scsi-response", cut(count), cmd="write"),),
@@ -65,14 +69,13 @@ ENDS = (
     *(Case(f"closed after {count} bytes of an R2T", Drops(*_GONE), (On("send-r2t", cut(count), cmd="write"),),
            login={"InitialR2T": "Yes", "ImmediateData": "No"}, run=("write 0 8 5", "read 0 8")) for count in (1, 20, 47)),
     Case("closed five times in a row", Drops(*_GONE), (On("recv-scsi-command", close, cmd="read", times=5),)),
-    Case("gone for good", Fails("EIO", commands=(0, 1), drops=_GONE), (
+    Case("gone for good", Fails(("EIO",), commands=(0, 1), drops=_GONE), (
         On("recv-scsi-command", close, cmd="read"), On("connect", close, nth=2, times=EVERY)),
         login={"replacement_timeout": "15"}),
 )
 
-# The login response of this configuration is 48 bytes of header and the text; each position is cut once, and the
-# next connection is left alone.
-LOGIN_RESPONSE_BYTES = 48 + 356
+# Each position is cut once, and the next connection is left alone. A test checks the length.
+LOGIN_RESPONSE_BYTES = 384
 EVERY_POSITION = tuple(
     Case(f"closed after {count} bytes of the login response", Works(connections=2), (On(LOGIN, cut(count)),),
          run=("read 0 1",)) for count in range(LOGIN_RESPONSE_BYTES)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """R2Ts gone wrong, and every way to send data (RFC 7143, 11.8 and 13.10 to 13.14)."""
 
-from ..case import (AHSLEN, DATA_OFFSET, DATALEN, LUN, PROTO, R2TSN, UNKNOWN_TAG, Case, Drops, Either, Fails, Works)
+from ..case import (AHSLEN, DATA_OFFSET, DATALEN, DATASN, LUN, PROTO, R2TSN, UNKNOWN_TAG, Case, Drops, Either, Fails, Works)
 from ..codec import R2T, RESERVED_TAG, SCSI_RSP
 from ..script import DONE, EVERY, On, change, own
 from ..target import Config
@@ -11,8 +11,8 @@ _SOLICITED = {"InitialR2T": "Yes", "ImmediateData": "No", "MaxBurstLength": "409
 _RUN = ("write 0 32 21", "read 0 32")          # four R2Ts of 4096
 
 
-def _r2t(name, step, expect, nth=1, login=_SOLICITED, run=_RUN, **more):
-    return Case(name, expect, (On(R2T_SENT, step, nth=nth, cmd="write"),), login=login, run=run, **more)
+def _r2t(name, step, expect, nth=1, login=_SOLICITED, run=_RUN, times=1, **more):
+    return Case(name, expect, (On(R2T_SENT, step, nth=nth, cmd="write", times=times),), login=login, run=run, **more)
 
 
 _TOO_LONG = Drops(DATALEN, DATA_OFFSET, PROTO)
@@ -48,20 +48,20 @@ ASKED = (
     Case("R2T for a read", Drops(PROTO, DATALEN, DATA_OFFSET), (On("recv-scsi-command", lambda conn, pdu: [conn.build(
         R2T, consume=False, flags=0x80, itt=pdu.itt, ttt=4, length=512)], cmd="read"),)),
     _r2t("R2T after the status", lambda conn, pdu: [
-        conn.build(SCSI_RSP, flags=0x82, itt=pdu.itt, residual=16384), pdu, DONE], Drops(*UNKNOWN_TAG, fails=(0,))),
+        conn.build(SCSI_RSP, flags=0x82, itt=pdu.itt, residual=16384), pdu, DONE], Drops(*UNKNOWN_TAG)),
 )
 
 ENDED = (
     _r2t("GOOD before the data was asked for", lambda conn, pdu: [conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt)],
-         Either(Drops(PROTO), Fails("EIO"))),
+         Either(Drops(PROTO), Fails())),
     _r2t("GOOD with half of the data asked for", lambda conn, pdu: [
-        conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt, expdatasn=2)], Either(Drops(PROTO), Fails("EIO")), nth=3),
+        conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt, expdatasn=2)], Either(Drops(PROTO), Fails()), nth=3),
     _r2t("underflow before the data was asked for", lambda conn, pdu: [
-        conn.build(SCSI_RSP, flags=0x82, itt=pdu.itt, residual=16384)], Fails("EIO")),
+        conn.build(SCSI_RSP, flags=0x82, itt=pdu.itt, residual=16384)], Fails(), times=EVERY),
     _r2t("CHECK CONDITION instead of an R2T", lambda conn, pdu: [
         conn.build(SCSI_RSP, flags=0x80, itt=pdu.itt, status=2,
-                   data=b"\x00\x12\x70\x00\x03\x00\x00\x00\x00\x0a\x00\x00\x00\x00\x0c\x00\x00\x00\x00\x00")], Fails("EIO")),
-    Case("ExpDataSN wrong on a write", Either(Works(), Drops(PROTO), Fails("EIO")), (On(
+                   data=b"\x00\x12\x70\x00\x03\x00\x00\x00\x00\x0a\x00\x00\x00\x00\x0c\x00\x00\x00\x00\x00")], Fails(("EIO", "ENODATA")), times=EVERY),
+    Case("ExpDataSN wrong on a write", Drops(DATASN, PROTO), (On(
         "send-scsi-response", change(expdatasn=77), cmd="write"),), login=_SOLICITED, run=_RUN),
 )
 
