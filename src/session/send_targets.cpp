@@ -21,10 +21,24 @@ public:
         if (pair.key == "TargetAddress") return on_address(pair.value);
         return true;
     }
-    SendTargetsAnswer take() { return std::move(answer_); }
+    SendTargetsAnswer take() {
+        end_target();
+        return std::move(answer_);
+    }
 
 private:
+    // A target without an address is reachable where it was asked for; one that gave nothing but
+    // addresses of no use said that it is somewhere else.
+    void end_target() {
+        if (!in_target_ || !bad_address_ || !answer_.targets.back().addresses.empty()) return;
+        remark("ignoring the target '{}', which has no usable address",
+               answer_.targets.back().name);
+        answer_.targets.pop_back();
+    }
+
     bool on_name(const std::string& name) {
+        end_target();
+        bad_address_ = false;
         // The addresses of a target that is left out are left out as well.
         in_target_ = is_iscsi_name(name);
         if (!in_target_) {
@@ -41,6 +55,7 @@ private:
         if (!in_target_) return true;
         if (!address) {
             remark("ignoring a target address '{}', which is none", text);
+            bad_address_ = true;
             return true;
         }
         if (addresses_++ == kSendTargetsAddressesMax) return false;
@@ -56,6 +71,7 @@ private:
     SendTargetsAnswer answer_;
     std::size_t addresses_ = 0;
     bool in_target_ = false;
+    bool bad_address_ = false;  // the target at hand gave one
 };
 
 }  // namespace

@@ -301,6 +301,18 @@ TEST(ReadTargets, WhatCannotBeATargetIsLeftOutWithARemark) {
                   "ignoring a target address '?[2J', which is none"}));
 }
 
+TEST(ReadTargets, TargetWithNothingButUselessAddressesIsLeftOut) {
+    const auto result = read_targets({{"TargetName", "iqn.a"},
+                                      {"TargetAddress", "10.0.0.1:0"},
+                                      {"TargetName", "iqn.b"},
+                                      {"TargetName", "iqn.c"},
+                                      {"TargetAddress", "[:,"}});
+
+    const auto& answer = std::get<SendTargetsAnswer>(result);
+    EXPECT_EQ(answer.targets, (std::vector<DiscoveredTarget>{{"iqn.b", {}}}));
+    EXPECT_EQ(answer.remarks.size(), 4);
+}
+
 TEST(ReadTargets, NumbersAreLimited) {
     const std::vector<proto::TextPair> many(kSendTargetsTargetsMax + 1, {"TargetName", "iqn.a"});
     EXPECT_TRUE(std::holds_alternative<SendTargetsFailed>(read_targets(many)));

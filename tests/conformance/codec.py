@@ -196,7 +196,7 @@ class Pdu:
 
     def __repr__(self):
         shown = []
-        for name in FIELDS.get(self.opcode, {}):
+        for name in FIELDS.get(self.opcode if self.kind is None else self.kind, {}):
             value = getattr(self, name)
             shown.append(f"{name}={value.hex() if isinstance(value, bytes) else hex(value)}")
         return (f"<{self.name}{' I' if self.immediate else ''} flags={self.flags:#04x} itt={self.itt:#x} "

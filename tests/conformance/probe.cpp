@@ -49,20 +49,15 @@ private:
     template <class Condition>
     bool until(Condition condition) {
         while (!condition()) {
-            const auto left = std::chrono::ceil<milliseconds>(end_ - steady_clock::now()).count();
-            if (left <= 0) return false;
-            session_.step(static_cast<int>(left));
+            if (steady_clock::now() >= end_) return false;
+            session_.step(end_);
         }
         return true;
     }
 
     bool sleep(std::uint64_t ms) {
         const auto over = steady_clock::now() + milliseconds(ms);
-        while (!session_.finished()) {
-            const auto left = std::chrono::ceil<milliseconds>(over - steady_clock::now()).count();
-            if (left <= 0) break;
-            session_.step(static_cast<int>(left));
-        }
+        while (!session_.finished() && steady_clock::now() < over) session_.step(over);
         return true;
     }
 

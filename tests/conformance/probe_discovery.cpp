@@ -3,7 +3,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -24,6 +26,13 @@ constexpr int kRedirectsMax = 16;  // in one attempt
 
 std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+int milliseconds_until(base::Instant instant) {
+    if (instant == base::kNever) return -1;
+    const auto left = instant - std::chrono::steady_clock::now();
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    return static_cast<int>(std::max<std::int64_t>(whole, 0));
 }
 
 std::string portal_text(const std::string& address, int port, int tag) {
@@ -145,7 +154,7 @@ ProbeDiscovery::Attempt<void> ProbeDiscovery::exchange(Engine& engine, const os:
     const bool sending = !engine.send_window().empty();
     pollfd entry{
         .fd = socket.get(), .events = sending ? short{POLLOUT} : short{POLLIN}, .revents = 0};
-    if (poll(&entry, 1, clock_.milliseconds_until(engine.deadline())) <= 0) return {};
+    if (poll(&entry, 1, milliseconds_until(clock_.real(engine.deadline()))) <= 0) return {};
     const std::array<base::ByteSpan, 1> window{sending ? base::ByteSpan{} : engine.recv_window()};
     const auto moved =
         sending ? send_some(socket, engine.send_window()) : receive_some(socket, window);

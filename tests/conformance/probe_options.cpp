@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <limits>
 #include <optional>
 
 #include "base/numbers.hpp"
@@ -228,11 +227,9 @@ base::Instant FastClock::now() const {
     return start_ + (std::chrono::steady_clock::now() - start_) * speed_;
 }
 
-int FastClock::milliseconds_until(base::Instant instant) const {
-    if (instant == base::kNever) return -1;
-    const base::Duration left = (instant - now()) / speed_;
-    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-    return static_cast<int>(std::clamp<std::int64_t>(whole, 0, std::numeric_limits<int>::max()));
+base::Instant FastClock::real(base::Instant instant) const {
+    if (instant == base::kNever) return base::kNever;
+    return start_ + (instant - start_) / speed_;
 }
 
 void fill_pattern(base::ByteSpan out, std::uint64_t offset, std::uint64_t seed) {

@@ -49,8 +49,8 @@ class FastClock {
 public:
     explicit FastClock(std::int64_t speed);
     base::Instant now() const;
-    // Real milliseconds from now until `instant`: -1 for never, at least 0 else.
-    int milliseconds_until(base::Instant instant) const;
+    // When that will be in real time.
+    base::Instant real(base::Instant instant) const;
 
 private:
     base::Instant start_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "probe_session.hpp"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,10 +8,7 @@
 #include <span>
 #include <utility>
 
-#include "os/random.hpp"
 #include "probe_socket.hpp"
-#include "session/connection_error.hpp"
-#include "session/protocol_error.hpp"
 
 namespace iscsi::conformance {
 
@@ -24,6 +19,9 @@ namespace {
 
 constexpr std::size_t kSlots = 64;
 constexpr std::uint64_t kSid = 1'000'001;
+// Tokens of the epoll: attempts count up from the first, the initiator's sockets from the second.
+constexpr std::uint64_t kLoginTokens = 1;
+constexpr std::uint64_t kDataTokens = std::uint64_t{1} << 32;
 
 std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -36,51 +34,39 @@ userd::Volume volume_of(const ProbeOptions& options) {
     return volume;
 }
 
-// What counts of a command's data, as iscsi-userd reckons it.
-std::size_t transferred(const session::TaskDone& done, const userd::Command& command) {
-    if (command.direction == userd::Direction::Read) return done.bytes_in;
-    const std::size_t length = command.write_from.size();
-    const bool under = done.residual == session::Residual::Underflow;
-    return under ? length - std::min<std::size_t>(length, done.residual_count) : length;
-}
-
 }  // namespace
 
 ProbeSession::ProbeSession(const ProbeOptions& options, const FastClock& clock, Report report)
     : options_(options),
       clock_(clock),
       report_(std::move(report)),
-      random_(std::make_unique<os::SystemRandom>()),
+      epoll_(os::Epoll::create().value()),
+      pool_(userd::SlotPool::create(kSlots).value()),
+      initiator_({.scheduler = options.scheduler, .engine = options.engine}, kSlots,
+                 {epoll_, kDataTokens, pool_, *this}),
       supervisor_(options.supervisor),
-      scheduler_(options.scheduler, kSlots),
       ios_(kSlots) {
-    scheduler_.set_volume(0, volume_of(options));
+    initiator_.scheduler().set_volume(0, volume_of(options));
     supervisor_.begin();
 }
 
-bool ProbeSession::can_submit() const {
-    return std::ranges::any_of(ios_, [](const Io& io) { return !io.used; });
-}
-
 void ProbeSession::submit(const ProbeCommand& command, std::size_t index) {
-    const auto free = std::ranges::find_if(ios_, [](const Io& io) { return !io.used; });
-    Io& io = *free;
-    io.used = true;
-    io.index = index;
-    io.task.reset();
+    const userd::Slot slot = *pool_.take();
     userd::Request request{.kind = userd::RequestKind::Flush, .lba = 0, .blocks = 0};
     if (command.verb != "flush") {
+        request.kind = userd::RequestKind::Read;
         request.lba = command.numbers[0];
         request.blocks = command.numbers[1];
-        io.data.assign(request.blocks * options_.block_bytes, std::byte{0xEE});
-        request.data = io.data;
-        request.kind = userd::RequestKind::Read;
+        request.data = pool_.data(slot).first(request.blocks * options_.block_bytes);
+        std::ranges::fill(request.data, std::byte{0xEE});
     }
     if (command.verb == "write") {
         request.kind = userd::RequestKind::Write;
-        fill_pattern(io.data, request.lba * options_.block_bytes, command.numbers[2]);
+        fill_pattern(request.data, request.lba * options_.block_bytes, command.numbers[2]);
     }
-    scheduler_.submit(static_cast<userd::Slot>(free - ios_.begin()), request, now());
+    ios_[slot] = {index, request.data};
+    initiator_.scheduler().submit(slot, request, now());
+    initiator_.pump(now());
 }
 
 void ProbeSession::request_logout() {
@@ -91,30 +77,33 @@ void ProbeSession::request_logout() {
                      {"text", accepted.error().message}}));
 }
 
-void ProbeSession::step(int limit_ms) {
+void ProbeSession::step(base::Instant limit) {
     settle();
     if (finished_) return;
-    wait(limit_ms);
+    watch_login();
+    for (const auto& ready : epoll_.wait(base::earlier(limit, clock_.real(deadline())))) {
+        if (ready.token >= kDataTokens) {
+            initiator_.on_ready(ready, now());
+        } else if (ready.token == kLoginTokens + attempt_ && socket_) {
+            on_login_socket(ready);
+        }
+        settle();
+    }
     on_deadlines();
     settle();
 }
 
 void ProbeSession::settle() {
-    while (run_supervisor() || run_engine() || run_login() || run_scheduler()) {
+    initiator_.pump(now());
+    while (run_supervisor() || run_login()) {
     }
 }
 
 bool ProbeSession::run_supervisor() {
+    for (const auto& event : std::exchange(news_, {})) supervisor_.on_data_path(event, now());
     const auto action = supervisor_.next_action();
     if (action) std::visit([this](const auto& a) { act(a); }, *action);
-    return action.has_value();
-}
-
-bool ProbeSession::run_engine() {
-    if (!engine_) return false;
-    const auto event = engine_->next_event();
-    if (event) std::visit([this](const auto& e) { on(e); }, *event);
-    return event.has_value();
+    return action.has_value() || !news_.empty();
 }
 
 bool ProbeSession::run_login() {
@@ -124,22 +113,9 @@ bool ProbeSession::run_login() {
     return event.has_value();
 }
 
-bool ProbeSession::run_scheduler() {
-    const bool may_start = engine_runs() && engine_->free_slots() > 0;
-    const auto action = scheduler_.next_action(may_start, now());
-    if (action) std::visit([this](const auto& a) { act(a); }, *action);
-    return action.has_value();
-}
-
-bool ProbeSession::engine_runs() const {
-    return engine_ && engine_->state() == session::FullFeature::State::Running;
-}
-
 // The supervisor's wishes -----------------------------------------------------------------------
 
-void ProbeSession::act(const session::CreateSession&) {
-    supervisor_.on_data_path(session::Created{kSid}, now());
-}
+void ProbeSession::act(const session::CreateSession&) { news_.push_back(session::Created{kSid}); }
 
 void ProbeSession::act(const session::Connect& action) {
     attempt_ = action.attempt;
@@ -149,53 +125,45 @@ void ProbeSession::act(const session::Connect& action) {
     if (!socket) return supervisor_.on_connect_failed(action.attempt, socket.error(), now());
     socket_ = std::move(*socket);
     socket_state_ = Socket::Connecting;
+    (void)epoll_.add(socket_.get(), kLoginTokens + attempt_, {.writable = true});
 }
 
 void ProbeSession::act(const session::StartLogin& action) {
     session::LoginConfig config = options_.login;
     config.isid = session::isid_for_session(kSid);
     config.login_deadline = action.deadline;
-    login_.emplace(std::move(config), *random_, now());
+    login_.emplace(std::move(config), random_, now());
 }
 
-void ProbeSession::act(const session::Abandon&) {
-    login_.reset();
-    socket_.reset();
-    socket_state_ = Socket::Closed;
-}
+void ProbeSession::act(const session::Abandon&) { forget_login(); }
 
 void ProbeSession::act(const session::StartDataPath& action) {
-    login_.reset();
-    if (engine_) {
-        engine_->restart(*logged_in_, now());
-    } else {
-        engine_ = std::make_unique<session::FullFeature>(options_.engine, *logged_in_, now());
-    }
-    data_path_has_socket_ = true;
-    scheduler_.on_connected(now());
-    supervisor_.on_data_path(session::Started{action.attempt}, now());
+    epoll_.remove(socket_.get());
+    os::Fd socket = std::move(socket_);
+    forget_login();
+    initiator_.bind(std::move(socket), *logged_in_, {}, now());
+    news_.push_back(session::Started{action.attempt});
 }
 
 void ProbeSession::act(const session::StopDataPath& action) {
-    give_up_connection(action.terminate ? session::Disposition::Fail
-                                        : session::Disposition::Requeue);
+    initiator_.stop(now());
     if (!action.terminate) return;
-    scheduler_.close(EIO);
-    supervisor_.on_data_path(session::Gone{"stopped"}, now());
+    initiator_.scheduler().close(EIO);
+    initiator_.pump(now());
+    news_.push_back(session::Gone{"stopped"});
 }
 
 void ProbeSession::act(const session::SendLogout& action) {
     whole_session_logs_out_ = true;
-    if (engine_runs()) {
-        return engine_->logout(proto::LogoutReason::CloseSession, action.timeout, now());
+    if (!initiator_.logout(proto::LogoutReason::CloseSession, action.timeout, now())) {
+        news_.push_back(session::LogoutDone{ErrorCode::Logout, "not connected"});
     }
-    supervisor_.on_data_path(session::LogoutDone{ErrorCode::Logout, "not connected"}, now());
 }
 
 void ProbeSession::act(const session::SendConnectionLogout& action) {
     whole_session_logs_out_ = false;
-    if (engine_runs()) {
-        engine_->logout(proto::LogoutReason::CloseConnection, action.timeout, now());
+    if (!initiator_.logout(proto::LogoutReason::CloseConnection, action.timeout, now())) {
+        news_.push_back(session::ConnectionLogoutDone{.generation = attempt_});
     }
 }
 
@@ -217,147 +185,50 @@ void ProbeSession::act(const session::LogLine& action) {
         {{"event", "log"}, {"level", static_cast<int>(action.level)}, {"text", action.text}}));
 }
 
-void ProbeSession::act(const session::Finished&) { finished_ = true; }
+// The data path's news
+// ------------------------------------------------------------------------------
 
-// The scheduler's wishes --------------------------------------------------------------------------
-
-void ProbeSession::act(const userd::StartCommand& action) {
-    Io& io = ios_[action.slot];
-    const userd::Command& command = scheduler_.command(action.slot);
-    session::Task task{.lun = {command.lun.wire()},
-                       .cdb = base::ConstByteSpan(command.cdb.bytes).first(command.cdb.length),
-                       .user = action.slot};
-    if (command.direction == userd::Direction::Read) io.spans_in.assign(1, command.read_into);
-    if (command.direction == userd::Direction::Write) io.spans_out.assign(1, command.write_from);
-    if (command.direction == userd::Direction::Read) task.data_in = io.spans_in;
-    if (command.direction == userd::Direction::Write) task.data_out = io.spans_out;
-    const auto handle = engine_->submit(task, now());
-    if (handle) {
-        io.task = *handle;
-    } else {
-        scheduler_.on_result(action.slot, {}, now());
-    }
+void ProbeSession::on_complete(const userd::Complete& complete) {
+    const Io& io = ios_[complete.slot];
+    report_(text_of({{"event", "done"},
+                     {"index", io.index},
+                     {"errno", complete.error_number},
+                     {"crc", crc32(io.data)}}));
+    pool_.give_back(complete.slot);
 }
 
-void ProbeSession::act(const userd::AbortTask& action) {
-    report_(text_of({{"event", "abort"}}));
-    const auto& task = ios_[action.slot].task;
-    if (engine_ && task && engine_->abort_task(*task, now())) return;
-    run_engine();
-    scheduler_.on_task_management_done(true);
+void ProbeSession::on_connection_error(std::uint32_t number, const std::string& text) {
+    report_(text_of({{"event", "connerr"}, {"number", number}, {"text", text}}));
+    news_.push_back(session::ConnectionError{attempt_, number, text});
 }
 
-void ProbeSession::act(const userd::ResetLun& action) {
-    report_(text_of({{"event", "reset-lun"}}));
-    if (!engine_ || !engine_->reset_lun({action.lun.wire()}, now())) {
-        scheduler_.on_task_management_done(false);
-    }
+void ProbeSession::on_async(const session::AsyncReceived& message) {
+    report_(text_of({{"event", "async"}, {"number", message.event}}));
+    news_.push_back(session::AsyncMessage{attempt_, message.event, message.vendor_code,
+                                          message.parameter1, message.parameter2,
+                                          message.parameter3, message.luns_changed});
 }
 
-void ProbeSession::act(const userd::ResetTarget&) {
-    report_(text_of({{"event", "reset-target"}}));
-    if (!engine_ || !engine_->reset_target(now())) scheduler_.on_task_management_done(false);
-}
-
-void ProbeSession::act(const userd::DropConnection& action) {
-    if (engine_) {
-        engine_->connection_lost(static_cast<session::ConnectionErrorNumber>(action.number));
-    }
-}
-
-void ProbeSession::act(const userd::Complete& action) {
-    Io& io = ios_[action.slot];
-    Json json{{"event", "done"}, {"index", io.index}, {"errno", action.error_number}};
-    json["crc"] = crc32(io.data);
-    json["bytes"] = io.data.size();
-    io.used = false;
-    report_(text_of(json));
-}
-
-void ProbeSession::act(const userd::RecoveryExpired&) {
-    report_(text_of({{"event", "expired"}}));
-    supervisor_.on_data_path(session::RecoveryTimeout{}, now());
-}
-
-// The engine's news
-// ---------------------------------------------------------------------------------
-
-void ProbeSession::on(const session::TaskDone& event) {
-    using session::TaskOutcome;
-    // The connection is gone: on_connection_lost() has told the scheduler already, or will.
-    if (event.outcome == TaskOutcome::Requeue || event.outcome == TaskOutcome::Failed) return;
-    const auto slot = static_cast<userd::Slot>(event.user);
-    ios_[slot].task.reset();
-    const bool answered = event.outcome == TaskOutcome::Completed;
-    scheduler_.on_result(slot,
-                         {.answered = answered,
-                          .status = event.status,
-                          .sense = event.sense,
-                          .transferred = transferred(event, scheduler_.command(slot))},
-                         now());
-}
-
-void ProbeSession::on(const session::TaskManagementDone& event) {
-    using session::TaskManagementOutcome;
-    if (event.outcome == TaskManagementOutcome::Lost) return;
-    scheduler_.on_task_management_done(event.outcome == TaskManagementOutcome::Answered &&
-                                       event.response == 0);
-}
-
-void ProbeSession::on(const session::AsyncReceived& event) {
-    report_(text_of({{"event", "async"}, {"number", event.event}}));
-    supervisor_.on_data_path(
-        session::AsyncMessage{attempt_, event.event, event.vendor_code, event.parameter1,
-                              event.parameter2, event.parameter3, event.luns_changed},
-        now());
-}
-
-void ProbeSession::on(const session::RejectReceived& event) {
-    report_(text_of({{"event", "reject"}, {"reason", event.reason}}));
-}
-
-void ProbeSession::on(const session::LogoutAnswered& event) {
-    give_up_connection(session::Disposition::Requeue);
+void ProbeSession::on_logout(const session::LogoutAnswered& answer) {
+    report_(text_of({{"event", "logout-answered"}, {"responded", answer.responded}}));
     if (!whole_session_logs_out_) {
-        supervisor_.on_data_path(session::ConnectionLogoutDone{attempt_, event.responded,
-                                                               event.response, event.time2wait_s},
-                                 now());
+        news_.push_back(session::ConnectionLogoutDone{attempt_, answer.responded, answer.response,
+                                                      answer.time2wait_s});
         return;
     }
-    report_(text_of({{"event", "logout-answered"}, {"responded", event.responded}}));
-    scheduler_.close(EIO);
-    supervisor_.on_data_path(
-        session::LogoutDone{event.responded ? ErrorCode::Success : ErrorCode::Logout, {}}, now());
-    supervisor_.on_data_path(session::Gone{"logged out"}, now());
+    initiator_.scheduler().close(EIO);
+    news_.push_back(
+        session::LogoutDone{answer.responded ? ErrorCode::Success : ErrorCode::Logout, {}});
+    news_.push_back(session::Gone{"logged out"});
 }
 
-void ProbeSession::on(const session::Dropped& event) {
-    std::string text(session::connection_error_text(event.number));
-    if (event.protocol_error) text = session::describe(*event.protocol_error);
-    const auto number = static_cast<std::uint32_t>(event.number);
-    report_(text_of({{"event", "connerr"}, {"number", number}, {"text", text}}));
-    give_up_connection(session::Disposition::Requeue);
-    supervisor_.on_data_path(session::ConnectionError{attempt_, number, text}, now());
+void ProbeSession::on_recovery_expired() {
+    report_(text_of({{"event", "expired"}}));
+    news_.push_back(session::RecoveryTimeout{});
 }
 
-// Closes the socket of the data path and takes the unfinished tasks back.
-void ProbeSession::give_up_connection(session::Disposition disposition) {
-    if (!data_path_has_socket_) return;
-    data_path_has_socket_ = false;
-    socket_.reset();
-    socket_state_ = Socket::Closed;
-    if (engine_->state() == session::FullFeature::State::Running ||
-        engine_->state() == session::FullFeature::State::LoggingOut) {
-        engine_->connection_lost(session::ConnectionErrorNumber::ConnectionFailed);
-    }
-    engine_->drain(disposition);
-    while (engine_->next_event()) {
-    }
-    scheduler_.on_connection_lost(now());
-}
-
-// The login engine's news
-// -----------------------------------------------------------------------------
+// Login
+// ---------------------------------------------------------------------------------------------
 
 void ProbeSession::on(const session::LoggedIn& event) {
     logged_in_ = event;
@@ -373,77 +244,61 @@ void ProbeSession::on(const session::LoginFailed& event) {
     supervisor_.on_login_failed(attempt_, event, now());
 }
 
-// The socket
-// -----------------------------------------------------------------------------------------
-
-void ProbeSession::wait(int limit_ms) {
-    pollfd entry{.fd = socket_.get(), .events = 0, .revents = 0};
-    if (socket_state_ == Socket::Connecting) entry.events = POLLOUT;
-    if (socket_state_ == Socket::Open && data_path_has_socket_) {
-        if (!engine_->send_window().empty()) entry.events |= POLLOUT;
-        if (!engine_->recv_window().empty()) entry.events |= POLLIN;
-    } else if (socket_state_ == Socket::Open && login_) {
-        entry.events = !login_->send_window().empty() ? POLLOUT : POLLIN;
-    }
-    int timeout = clock_.milliseconds_until(deadline());
-    if (timeout < 0 || timeout > limit_ms) timeout = limit_ms;
-    if (poll(&entry, socket_ ? 1 : 0, timeout) <= 0) return;
-    if ((entry.revents & POLLOUT) != 0) on_writable();
-    if ((entry.revents & (POLLIN | POLLERR | POLLHUP)) != 0) on_readable();
+void ProbeSession::forget_login() {
+    login_.reset();
+    if (socket_) epoll_.remove(socket_.get());
+    socket_.reset();
+    socket_state_ = Socket::Closed;
 }
 
-void ProbeSession::on_writable() {
+void ProbeSession::watch_login() {
+    if (!socket_ || socket_state_ != Socket::Open || !login_) return;
+    const bool sends = !login_->send_window().empty();
+    epoll_.change(socket_.get(), kLoginTokens + attempt_, {.readable = !sends, .writable = sends});
+}
+
+void ProbeSession::on_login_socket(const os::Epoll::Ready& ready) {
     if (socket_state_ == Socket::Connecting) {
         const int error = connect_result(socket_);
-        socket_state_ = error == 0 ? Socket::Open : Socket::Closed;
-        if (error == 0) return supervisor_.on_connected(attempt_, now());
-        socket_.reset();
+        if (error == 0) {
+            socket_state_ = Socket::Open;
+            return supervisor_.on_connected(attempt_, now());
+        }
+        forget_login();
         return supervisor_.on_connect_failed(attempt_, std::strerror(error), now());
     }
-    const auto window = data_path_has_socket_ ? engine_->send_window() : login_->send_window();
-    const auto sent = send_some(socket_, window);
-    if (!sent) return on_closed(std::strerror(sent.error()));
-    if (*sent == 0) return;
-    if (data_path_has_socket_) return engine_->on_sent(*sent, now());
-    login_->on_sent(*sent, now());
+    if (!login_) return;
+    if (!login_->send_window().empty()) return login_writable();
+    if (ready.readable || ready.broken) login_readable();
 }
 
-void ProbeSession::on_readable() {
-    if (!socket_ || (!data_path_has_socket_ && !login_)) return;
-    base::ByteSpan login_window;
-    std::span<const base::ByteSpan> window(&login_window, 1);
-    if (data_path_has_socket_) {
-        window = engine_->recv_window();
-    } else {
-        login_window = login_->recv_window();
-    }
-    if (window.empty() || window[0].empty()) return;
-    const auto got = receive_some(socket_, window);
-    if (!got) return on_closed(got.error() == 0 ? "closed" : std::strerror(got.error()));
-    if (*got == 0) return;
-    if (data_path_has_socket_) return engine_->on_received(*got, now());
-    login_->on_received(*got, now());
+void ProbeSession::login_writable() {
+    const auto sent = send_some(socket_, login_->send_window());
+    if (!sent) return supervisor_.on_login_broken(attempt_, std::strerror(sent.error()), now());
+    if (*sent != 0) login_->on_sent(*sent, now());
 }
 
-void ProbeSession::on_closed(std::string_view why) {
-    if (data_path_has_socket_) {
-        return engine_->connection_lost(session::ConnectionErrorNumber::TcpConnectionClosed);
+void ProbeSession::login_readable() {
+    const base::ByteSpan window = login_->recv_window();
+    if (window.empty()) return;
+    const auto got = receive_some(socket_, std::span(&window, 1));
+    if (!got) {
+        const char* why = got.error() == 0 ? "closed by the target" : std::strerror(got.error());
+        return supervisor_.on_login_broken(attempt_, why, now());
     }
-    supervisor_.on_login_broken(attempt_, why, now());
+    if (*got != 0) login_->on_received(*got, now());
 }
 
 base::Instant ProbeSession::deadline() const {
-    base::Instant earliest = base::earlier(supervisor_.deadline(), scheduler_.deadline());
+    base::Instant earliest = base::earlier(supervisor_.deadline(), initiator_.deadline());
     if (login_) earliest = base::earlier(earliest, login_->deadline());
-    if (data_path_has_socket_) earliest = base::earlier(earliest, engine_->deadline());
     return earliest;
 }
 
 void ProbeSession::on_deadlines() {
     const base::Instant time = now();
     if (login_ && login_->deadline() <= time) login_->on_deadline(time);
-    if (data_path_has_socket_ && engine_->deadline() <= time) engine_->on_deadline(time);
-    if (scheduler_.deadline() <= time) scheduler_.on_deadline(time);
+    if (initiator_.deadline() <= time) initiator_.on_deadline(time);
     if (supervisor_.deadline() <= time) supervisor_.on_deadline(time);
 }
 

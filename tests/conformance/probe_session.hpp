@@ -1,58 +1,54 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One session, put together from the product's engines: the supervisor decides, the login engine
-// logs in, the scheduler and the full-feature engine do the I/O. What iscsid and iscsi-userd are
-// two processes for happens in one thread here, on a sped-up clock.
+// One session, put together from the product's parts: the supervisor decides, the login engine
+// logs in, iscsi-userd's initiator does the I/O. What iscsid and iscsi-userd are two processes for
+// happens in one thread here, on a sped-up clock.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/random.hpp"
+#include "os/epoll.hpp"
 #include "os/fd.hpp"
+#include "os/random.hpp"
 #include "probe_options.hpp"
+#include "userd/initiator.hpp"
+#include "userd/slot_pool.hpp"
 
 namespace iscsi::conformance {
 
-class ProbeSession {
+class ProbeSession final : userd::InitiatorListener {
 public:
     // `report` gets one JSON object for each event.
     using Report = std::function<void(std::string_view json)>;
 
     ProbeSession(const ProbeOptions& options, const FastClock& clock, Report report);
 
-    // Does what can be done now, then waits for the socket or a deadline, at most `limit` real ms.
-    void step(int limit_ms);
+    // Does what can be done now, then waits for a socket or a deadline, until `limit` (real).
+    void step(base::Instant limit);
 
     bool login_answered() const { return login_answered_; }
     bool finished() const { return finished_; }
-    std::size_t busy() const { return scheduler_.busy_slots(); }
-    bool can_submit() const;
+    std::size_t busy() { return initiator_.scheduler().busy_slots(); }
+    bool can_submit() const { return !pool_.empty(); }
 
     void submit(const ProbeCommand& command, std::size_t index);
     void request_logout();
 
 private:
     struct Io {
-        bool used = false;
         std::size_t index = 0;
-        std::vector<std::byte> data;
-        std::vector<base::ByteSpan> spans_in;
-        std::vector<base::ConstByteSpan> spans_out;
-        std::optional<session::TaskHandle> task;
+        base::ByteSpan data;
     };
     enum class Socket : std::uint8_t { Closed, Connecting, Open };
 
     base::Instant now() const { return clock_.now(); }
     void settle();
     bool run_supervisor();
-    bool run_scheduler();
-    bool run_engine();
     bool run_login();
 
     void act(const session::CreateSession&);
@@ -67,56 +63,45 @@ private:
     void act(const session::ReplyLogin& action);
     void act(const session::ReplyLogout& action);
     void act(const session::LogLine& action);
-    void act(const session::Finished&);
-
-    void act(const userd::StartCommand& action);
-    void act(const userd::AbortTask& action);
-    void act(const userd::ResetLun& action);
-    void act(const userd::ResetTarget&);
-    void act(const userd::DropConnection& action);
-    void act(const userd::Complete& action);
-    void act(const userd::RecoveryExpired&);
-    void act(const userd::Notify&) {}
-
-    void on(const session::TaskDone& event);
-    void on(const session::TaskTimedOut&) {}
-    void on(const session::TaskManagementDone& event);
-    void on(const session::AsyncReceived& event);
-    void on(const session::RejectReceived& event);
-    void on(const session::LogoutAnswered& event);
-    void on(const session::Dropped& event);
+    void act(const session::Finished&) { finished_ = true; }
 
     void on(const session::Notice&) {}
     void on(const session::LoggedIn& event);
     void on(const session::Redirect& event);
     void on(const session::LoginFailed& event);
 
-    void wait(int limit_ms);
-    void on_writable();
-    void on_readable();
-    void on_closed(std::string_view why);
+    void on_complete(const userd::Complete& complete) override;
+    void on_connection_error(std::uint32_t number, const std::string& text) override;
+    void on_async(const session::AsyncReceived& message) override;
+    void on_logout(const session::LogoutAnswered& answer) override;
+    void on_recovery_expired() override;
+    void on_notice(const userd::Notify&) override {}
+
+    void on_login_socket(const os::Epoll::Ready& ready);
+    void login_writable();
+    void login_readable();
+    void watch_login();
+    void forget_login();
     base::Instant deadline() const;
     void on_deadlines();
-    void give_up_connection(session::Disposition disposition);
-    bool engine_runs() const;
 
     const ProbeOptions& options_;
     const FastClock& clock_;
     Report report_;
-    std::unique_ptr<base::Random> random_;
+    os::SystemRandom random_;
+    os::Epoll epoll_;
+    userd::SlotPool pool_;
+    userd::Initiator initiator_;
     session::Supervisor supervisor_;
-    userd::Scheduler scheduler_;
     std::optional<session::LoginEngine> login_;
     std::optional<session::LoggedIn> logged_in_;
-    std::unique_ptr<session::FullFeature> engine_;
-    os::Fd socket_;
+    os::Fd socket_;  // until the data path takes it over
     Socket socket_state_ = Socket::Closed;
     std::uint64_t attempt_ = 0;
-    bool data_path_has_socket_ = false;
     bool whole_session_logs_out_ = false;
     bool login_answered_ = false;
     bool finished_ = false;
-    bool engine_full_ = false;
+    std::vector<session::DataPathEvent> news_;  // for the supervisor, in the next round
     std::vector<Io> ios_;
 };
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from . import codec, disk
 from .chap import ChapTarget
-from .codec import (DATA_IN, DATA_OUT, LOGIN, LOGIN_RSP, LOGOUT, LOGOUT_RSP, NOP_IN, NOP_OUT, R2T, REJECT,
+from .codec import (ASYNC, DATA_IN, DATA_OUT, LOGIN, LOGIN_RSP, LOGOUT, LOGOUT_RSP, NOP_IN, NOP_OUT, R2T, REJECT,
                     RESERVED_TAG, SCSI_CMD, SCSI_RSP, TEXT, TEXT_RSP, TMF, TMF_RSP, Closed, Pdu)
 from .keys import DECLARED, KEYS, settle
 from .rules import Checker, Violation
@@ -263,6 +263,8 @@ class Connection:
         """The bytes of a PDU with the digests of this moment; the judge takes it as sent."""
         out = pdu.encode(self.checker.header_digest, self.checker.data_digest)
         self.checker.sent(pdu)
+        if pdu.opcode == ASYNC and pdu.kind == ASYNC and pdu.event in (2, 3) and self.session:
+            self.session.time2wait = pdu.p2 * self.config.second   # 11.9.1: Parameter2 takes its place
         return out
 
     def send_items(self, items):
