@@ -131,7 +131,7 @@ void Initiator::stop(Instant now) {
 
 // Gives the engine's tasks back to the scheduler. Nothing is under way on the socket, since reads
 // and writes never block.
-void Initiator::close_connection(Instant now) {
+void Initiator::close_connection(Instant now, Loss loss) {
     if (!engine_ || engine_->state() == FullFeature::State::Drained) return;
     const bool orderly = engine_->state() == FullFeature::State::LoggedOut;
     if (engine_->state() != FullFeature::State::Dropped && !orderly) {
@@ -150,7 +150,7 @@ void Initiator::close_connection(Instant now) {
     }
     socket_.reset();
     send_blocked_ = false;
-    scheduler_.on_connection_lost(now);
+    scheduler_.on_connection_lost(now, loss);
 }
 
 bool Initiator::logout(proto::LogoutReason reason, std::chrono::seconds timeout, Instant now) {
@@ -282,7 +282,7 @@ void Initiator::on_event(const session::FullFeatureEvent& event, Instant now) {
 void Initiator::on_dropped(const session::Dropped& dropped, Instant now) {
     const auto number = static_cast<std::uint32_t>(dropped.number);
     const std::string text = text_of(dropped);
-    close_connection(now);
+    close_connection(now, dropped.protocol_error ? Loss::BrokenRules : Loss::Link);
     listener_.on_connection_error(number, text);
 }
 

@@ -85,7 +85,7 @@ private:
     void on_task_done(const session::TaskDone& done, base::Instant now);
     void on_event(const session::FullFeatureEvent& event, base::Instant now);
     void on_dropped(const session::Dropped& dropped, base::Instant now);
-    void close_connection(base::Instant now);
+    void close_connection(base::Instant now, Loss loss = Loss::Link);
     void note_progress(base::Instant now);
     void feed(std::string_view bytes, base::Instant now);
 

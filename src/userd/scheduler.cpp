@@ -82,6 +82,8 @@ bool Scheduler::prepare_step(Slot id) {
         slot.request.kind == RequestKind::Raw ? kNoVolume : volumes_[slot.request.volume].volume;
     const auto step = next_step(volume, slot.request, slot.done, slot.scratch);
     slot.attempts = 0;
+    slot.losses = 0;
+    slot.broken_rules = 0;
     slot.step_start = kNever;
     if (!step) {
         finish(id, EOPNOTSUPP);
@@ -124,7 +126,19 @@ void Scheduler::on_connected(Instant now) {
     next_tick_ = now + kTick;
 }
 
-void Scheduler::on_connection_lost(Instant now) {
+bool Scheduler::is_hopeless(SlotState& slot, Loss loss, Instant now) const {
+    if (slot.losses++ == 0) slot.first_loss = now;
+    if (loss == Loss::BrokenRules && ++slot.broken_rules > config_.retries_max) return true;
+    return slot.losses > config_.retries_max && config_.replacement_timeout &&
+           now - slot.first_loss >= *config_.replacement_timeout;
+}
+
+void Scheduler::on_connection_lost(Instant now, Loss loss) {
+    for (Slot id = 0; id < slots_.size(); ++id) {
+        if (slots_[id].state != State::Running || !is_hopeless(slots_[id], loss, now)) continue;
+        leave_running(id);
+        finish(id, EIO);
+    }
     requeue_running();
     rescue_ = Rescue::None;
     rescue_due_ = false;

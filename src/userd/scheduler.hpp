@@ -18,7 +18,10 @@
 //   any --on_connected--> Up
 // Every command is one that may be sent again without harm, so requests that were running start
 // over on the next connection, in the order in which they came. A request that has completed is
-// never sent again.
+// never sent again. One that was running at more than retries_max losses is given up with EIO, once
+// it is plain that it will not get through: because the target broke the protocol each time, or
+// because replacement_timeout has passed since the first loss. Otherwise a command that a target
+// always answers with the same nonsense, or dies of, would be sent for ever.
 #pragma once
 
 #include <chrono>
@@ -78,6 +81,12 @@ struct Notify {
 using Action = std::variant<StartCommand, AbortTask, ResetLun, ResetTarget, DropConnection,
                             Complete, RecoveryExpired, Notify>;
 
+// Why a connection went away.
+enum class Loss : std::uint8_t {
+    Link,         // closed, timed out, given up
+    BrokenRules,  // the target violated the protocol: the command at hand may be why
+};
+
 class Scheduler {
 public:
     struct Config {
@@ -102,7 +111,7 @@ public:
     // The connection carries commands. Also after one that was never lost: its commands start over.
     void on_connected(base::Instant now);
     // The connection is gone: the engine has forgotten all commands.
-    void on_connection_lost(base::Instant now);
+    void on_connection_lost(base::Instant now, Loss loss = Loss::Link);
     // No connection will ever come: everything fails with `error_number`, now and from now on.
     // The engine has forgotten all commands.
     void close(int error_number);
@@ -137,8 +146,11 @@ private:
         Step step;
         StepScratch scratch{};
         std::uint32_t attempts = 0;  // of the step, beyond the first
-        base::Instant step_start;    // first start of the step; kNever before
-        base::Instant timer_start;   // of the running command: started, or last progress
+        std::uint32_t losses = 0;    // of the connection while the step was running
+        std::uint32_t broken_rules = 0;
+        base::Instant first_loss;
+        base::Instant step_start;   // first start of the step; kNever before
+        base::Instant timer_start;  // of the running command: started, or last progress
         std::uint64_t start_order = 0;
         base::Instant resume_at;  // Paused
         Complete outcome;
@@ -166,6 +178,7 @@ private:
     void note(const SlotState& slot, scsi::Notice notice);
     bool transferred_all(const SlotState& slot, const CommandResult& result) const;
     void requeue_running();
+    bool is_hopeless(SlotState& slot, Loss loss, base::Instant now) const;
     void fail_all(int error_number);
     std::optional<Slot> take_startable();
     bool held_back(const SlotState& slot) const;

@@ -134,6 +134,54 @@ TEST_F(SchedulerTest, AConnectionLossStartsRunningRequestsOverInOrder) {
     EXPECT_EQ(start_all(), (std::vector<Slot>{3, 2, 5})) << "1 has completed: never sent again";
 }
 
+TEST_F(SchedulerTest, ACommandThatTheTargetAlwaysAnswersAgainstTheRulesFails) {
+    s.on_connected(now);
+    submit_write(0);
+    for (int loss = 0; loss < 5; ++loss) {
+        start_all();
+        s.on_connection_lost(now, Loss::BrokenRules);
+        expect_nothing();
+        s.on_connected(now);
+    }
+    start_all();
+    submit_write(1);
+
+    s.on_connection_lost(now, Loss::BrokenRules);
+
+    expect_complete(0, EIO);
+    s.on_connected(now);
+    EXPECT_EQ(start_all(), (std::vector<Slot>{1})) << "it was not running";
+}
+
+TEST_F(SchedulerTest, ACommandThatEveryConnectionDiesOfFailsAfterTheReplacementTimeout) {
+    s = make({.replacement_timeout = 10s});
+    s.on_connected(now);
+    submit_write(0);
+    for (int second = 1; second <= 10; ++second) {
+        start_all();
+        s.on_connection_lost(at(std::chrono::seconds(second)));
+        expect_nothing();
+        s.on_connected(at(std::chrono::seconds(second)));
+    }
+    start_all();
+
+    s.on_connection_lost(at(11s));
+
+    expect_complete(0, EIO);
+}
+
+TEST_F(SchedulerTest, AFewLossesOverALongTimeAreNoReasonToFail) {
+    s = make({.replacement_timeout = 10s});
+    s.on_connected(now);
+    submit_write(0);
+    for (int loss = 0; loss < 5; ++loss) {
+        start_all();
+        s.on_connection_lost(at(loss * 1h));
+        expect_nothing();
+        s.on_connected(at(loss * 1h));
+    }
+}
+
 TEST_F(SchedulerTest, IoFailsAfterTheReplacementTimeoutAndWorksAgainLater) {
     s = make({.replacement_timeout = 10s});
     s.on_connected(now);

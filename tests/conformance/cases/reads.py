@@ -89,7 +89,7 @@ ORDER = (
 )
 
 
-_ERROR = Either(Drops(PROTO, DATASN, DATA_OFFSET), Fails())
+_ERROR = Either(Drops(PROTO, DATASN, DATA_OFFSET), Fails(drops=(PROTO, DATASN, DATA_OFFSET)))
 
 MISSING = (
     Case("GOOD, all data missing", _ERROR, (On(DATA, lambda conn, pdu: [], cmd="read", times=4),), _APART, _FOUR),
@@ -128,12 +128,12 @@ RESIDUALS = (
     _residual("underflow that fits short data", 0x02, 512, Fails(), short=512),
     _residual("underflow of everything", 0x02, 4096, Fails(), short=4096),
     _residual("underflow larger than the transfer", 0x02, 8192, _ERROR),
-    _residual("underflow with all data", 0x02, 512, Either(Fails(), Drops(PROTO), Works())),
+    _residual("underflow with all data", 0x02, 512, Either(_ERROR, Works())),
     _residual("underflow that does not fit short data", 0x02, 1024, _ERROR, short=512),
     _residual("underflow of 0", 0x02, 0, Either(Works(), _ERROR)),
     _residual("overflow with all data", 0x04, 512, Either(Works(), Fails())),
     _residual("overflow with short data", 0x04, 512, _ERROR, short=512),
-    _residual("overflow and underflow", 0x06, 512, Either(Fails(), Drops(PROTO))),
+    _residual("overflow and underflow", 0x06, 512, _ERROR),
     _residual("bidirectional residual on a read", 0x08, 0, Either(Works(), Fails(), Drops(PROTO))),
     _residual("residual without a flag", 0x00, 512, Works()),
 )
@@ -159,7 +159,7 @@ SEQUENCE = (
          run=("read 0 8",) * 8),
 )
 
-_NO_SENSE = Fails(("EIO", "ENODATA"))
+_NO_SENSE = Fails(("EIO", "ENODATA"), drops=(PROTO, DATALEN))
 _SENSE_LENGTHS = (0, 1, 2, 3, 7, 8, 12, 13, 14, 17, 18, 19, 20, 32, 96, 252, 255, 4096)
 
 SENSE = tuple(

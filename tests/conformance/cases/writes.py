@@ -44,7 +44,7 @@ ASKED = (
     _r2t("one R2T more than MaxOutstandingR2T", lambda conn, pdu: [
         pdu, pdu.copy().set(ttt=0x77, r2tsn=1, offset=4096)], Drops(PROTO, R2TSN)),
     _r2t("forty R2Ts at once", lambda conn, pdu: [pdu] + [
-        pdu.copy().set(ttt=0x1000 + index, r2tsn=1 + index, offset=4096) for index in range(40)], Drops(PROTO, R2TSN)),
+        pdu.copy().set(ttt=0x1000 + index, r2tsn=1 + index, offset=4096) for index in range(40)], Drops(PROTO, R2TSN, DATA_OFFSET)),
     Case("R2T for a read", Drops(PROTO, DATALEN, DATA_OFFSET), (On("recv-scsi-command", lambda conn, pdu: [conn.build(
         R2T, consume=False, flags=0x80, itt=pdu.itt, ttt=4, length=512)], cmd="read"),)),
     _r2t("R2T after the status", lambda conn, pdu: [
