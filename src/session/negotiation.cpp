@@ -188,7 +188,7 @@ Negotiation::Outcome Negotiation::on_proposal(const KeyRule& rule, const proto::
     auto& slot = this->slot(rule.key);
     if (is_reserved(pair.value)) return refuse(pair, "answers a key that we did not offer");
     if (type_ == SessionType::Discovery && !rule.in_discovery) {
-        slot.state = State::Irrelevant;
+        slot = {State::Irrelevant, rule.fallback, {}};
         answer(rule, "Irrelevant", /*matters=*/false);
         return {};
     }
