@@ -8,6 +8,7 @@
 #include "os/device_link.hpp"
 #include "os/files.hpp"
 #include "os/loop_device.hpp"
+#include "os/process_identity.hpp"
 
 namespace iscsi::userd {
 
@@ -25,7 +26,7 @@ bool same_disk(const Volume& a, const Volume& b) {
 
 ExportFile DeviceManager::file_of(const Volume& volume) const {
     ExportFile file;
-    file.name = export_file_name(identity_.sid, volume.lun);
+    file.name = export_file_name(identity_.owner, volume.lun);
     file.bytes = volume.bytes();
     file.block_bytes = volume.block_bytes;
     // The loop driver offers discards in this unit: one that UNMAP frees as a whole.
@@ -185,15 +186,18 @@ void DeviceManager::publish_status() {
     io_.publish_status(luns);
 }
 
-void remove_leftovers(bool (*is_alive)(std::uint64_t sid, const std::string& rundir),
-                      const std::string& rundir) {
+void remove_leftovers() {
     constexpr const char* kByPath = "/dev/disk/by-path";
     std::set<std::string> dead;
     for (const auto& loop : os::attached_loops()) {
-        const auto sid = sid_of_backing_file(loop.backing_file);
-        if (!sid || is_alive(*sid, rundir)) continue;
+        const auto owner = owner_of_backing_file(loop.backing_file);
+        if (!owner || !os::has_ended({.pid_namespace = owner->pid_namespace,
+                                      .pid = owner->pid,
+                                      .start_ticks = owner->start_ticks})) {
+            continue;
+        }
         base::log(LogLevel::Info, "detaching {}: session {} has died", os::loop_name(loop.number),
-                  *sid);
+                  owner->sid);
         const auto detached = os::detach_loop(loop.number);
         if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
         dead.insert(link_target(os::loop_name(loop.number)));

@@ -31,7 +31,7 @@ public:
 class DeviceManager {
 public:
     struct Identity {
-        std::uint64_t sid = 0;
+        FileOwner owner;  // this session and process
         PortalName portal;
     };
     DeviceManager(IoSide& io, Identity identity) : io_(io), identity_(std::move(identity)) {}
@@ -67,9 +67,8 @@ private:
     std::uint32_t luns_reported_ = 0;
 };
 
-// Detaches loop devices whose session has died (its FUSE file answers nobody), and removes links
-// that lead to them. `is_alive` tells whether a session's process runs.
-void remove_leftovers(bool (*is_alive)(std::uint64_t sid, const std::string& rundir),
-                      const std::string& rundir);
+// Detaches loop devices whose process has died (their file answers nobody), and removes links that
+// lead to them.
+void remove_leftovers();
 
 }  // namespace iscsi::userd

@@ -45,11 +45,12 @@ std::optional<std::string> partition_link(std::string_view disk_link, std::strin
 
 std::string link_target(std::string_view device) { return fmt::format("../../{}", device); }
 
-std::string export_file_name(std::uint64_t sid, scsi::Lun lun) {
-    return fmt::format("{}{}{}{}", kFilePrefix, sid, kFileMiddle, lun.number());
+std::string export_file_name(const FileOwner& owner, scsi::Lun lun) {
+    return fmt::format("{}{}{}{}.{}.{}.{}", kFilePrefix, owner.sid, kFileMiddle, lun.number(),
+                       owner.pid_namespace, owner.pid, owner.start_ticks);
 }
 
-std::optional<std::uint64_t> sid_of_backing_file(std::string_view path) {
+std::optional<FileOwner> owner_of_backing_file(std::string_view path) {
     // The kernel marks files that it cannot find by name any more.
     constexpr std::string_view kDeleted = " (deleted)";
     if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
@@ -58,8 +59,14 @@ std::optional<std::uint64_t> sid_of_backing_file(std::string_view path) {
     name.remove_prefix(kFilePrefix.size());
     const auto middle = name.find(kFileMiddle);
     if (middle == std::string_view::npos) return std::nullopt;
-    if (!base::parse_unsigned(name.substr(middle + kFileMiddle.size()))) return std::nullopt;
-    return base::parse_unsigned(name.substr(0, middle));
+    const auto sid = base::parse_unsigned(name.substr(0, middle));
+    const auto numbers = base::split(name.substr(middle + kFileMiddle.size()), '.');
+    if (!sid || numbers.size() != 4 || !base::parse_unsigned(numbers[0])) return std::nullopt;
+    const auto pid_namespace = base::parse_unsigned(numbers[1]);
+    const auto pid = base::parse_unsigned(numbers[2]);
+    const auto start_ticks = base::parse_unsigned(numbers[3]);
+    if (!pid_namespace || !pid || !start_ticks) return std::nullopt;
+    return FileOwner{*sid, *pid_namespace, *pid, *start_ticks};
 }
 
 }  // namespace iscsi::userd

@@ -27,11 +27,19 @@ std::optional<std::string> partition_link(std::string_view disk_link, std::strin
 // "../../loop3": what the link leads to.
 std::string link_target(std::string_view device);
 
-// Name of a LUN's file in a session's FUSE file system: "iscsi-1000001-lun-1". The kernel shows it
-// as the loop device's backing file, so that a device whose session has died can be told.
-std::string export_file_name(std::uint64_t sid, scsi::Lun lun);
-// The session of a backing file, whatever directories come before; nullopt for other people's
-// files.
-std::optional<std::uint64_t> sid_of_backing_file(std::string_view path);
+// A LUN's file in a session's FUSE file system, and with it the process that serves it:
+// "iscsi-1000001-lun-1.4026531836.4015.12345" (pid namespace, pid, start). The kernel shows it as
+// the loop device's backing file, so that a device whose process has died can be told from one in
+// use, whatever run directory that process has.
+struct FileOwner {
+    std::uint64_t sid = 0;
+    std::uint64_t pid_namespace = 0;
+    std::uint64_t pid = 0;
+    std::uint64_t start_ticks = 0;
+    bool operator==(const FileOwner&) const = default;
+};
+std::string export_file_name(const FileOwner& owner, scsi::Lun lun);
+// Of a backing file, whatever directories come before; nullopt for other people's files.
+std::optional<FileOwner> owner_of_backing_file(std::string_view path);
 
 }  // namespace iscsi::userd

@@ -27,13 +27,21 @@ TEST(DeviceNames, PartitionsFollowTheirDisk) {
     EXPECT_EQ(link_target("loop3p12"), "../../loop3p12");
 }
 
-TEST(DeviceNames, ABackingFileTellsItsSession) {
-    EXPECT_EQ(export_file_name(1'000'001, kLun1), "iscsi-1000001-lun-1");
-    EXPECT_EQ(sid_of_backing_file("/iscsi-1000001-lun-1"), 1'000'001u);
-    EXPECT_EQ(sid_of_backing_file("/iscsi-1000001-lun-1 (deleted)"), 1'000'001u);
-    EXPECT_EQ(sid_of_backing_file("/srv/images/iscsi-disk.img"), std::nullopt);
-    EXPECT_EQ(sid_of_backing_file("/iscsi-7-lun-x"), std::nullopt);
-    EXPECT_EQ(sid_of_backing_file("/disk.img"), std::nullopt);
+TEST(DeviceNames, ABackingFileTellsItsSessionAndProcess) {
+    const FileOwner owner{
+        .sid = 1'000'001, .pid_namespace = 4026531836, .pid = 4015, .start_ticks = 12345};
+    const std::string name = export_file_name(owner, kLun1);
+    EXPECT_EQ(name, "iscsi-1000001-lun-1.4026531836.4015.12345");
+    EXPECT_EQ(owner_of_backing_file("/" + name), owner);
+    EXPECT_EQ(owner_of_backing_file("/" + name + " (deleted)"), owner);
+}
+
+TEST(DeviceNames, OtherPeoplesFilesHaveNoOwner) {
+    for (const char* path :
+         {"/srv/iscsi-disk.img", "/iscsi-7-lun-x.1.2.3", "/iscsi-7-lun-1", "/iscsi-7-lun-1.1.2",
+          "/iscsi-7-lun-1.1.2.x", "/iscsi-x-lun-1.1.2.3", "/iscsi-7-lun-1.1.2.3.4", "/disk.img"}) {
+        EXPECT_EQ(owner_of_backing_file(path), std::nullopt) << path;
+    }
 }
 
 }  // namespace

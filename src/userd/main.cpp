@@ -112,13 +112,6 @@ std::string lock_path(std::uint64_t sid, const std::string& run_dir) {
     return fmt::format("{}/userd/{}.pid", run_dir, sid);
 }
 
-// The pid file's lock tells whether a session's process lives.
-bool is_alive(std::uint64_t sid, const std::string& run_dir) {
-    const std::string path = lock_path(sid, run_dir);
-    if (!os::system_files().info(path)) return false;
-    return !os::PidFile::acquire(path).has_value();
-}
-
 int fail(const base::Error& error) {
     fmt::print(stderr, "iscsi-userd: {}\n", error.message);
     return static_cast<int>(error.code);
@@ -127,7 +120,7 @@ int fail(const base::Error& error) {
 int serve(const Options& options, os::PidFile& pid_file) {
     const std::uint64_t sid = *options.sid;
     if (const auto written = pid_file.write_own_pid(); !written) return fail(written.error());
-    userd::remove_leftovers(is_alive, options.run_dir);
+    userd::remove_leftovers();
     const std::string path = userlink::socket_path(options.run_dir, sid);
     auto listening = os::listen_unix(os::SocketKind::SeqPacket, {.name = path}, /*backlog=*/16);
     if (!listening) return fail(listening.error());
@@ -149,7 +142,7 @@ int main(int argc, char** argv) {
                       .to_stderr = options->foreground || options->clean,
                       .debug = options->debug});
     if (options->clean) {
-        userd::remove_leftovers(is_alive, options->run_dir);
+        userd::remove_leftovers();
         return EXIT_SUCCESS;
     }
     const std::string directory = options->run_dir + "/userd";

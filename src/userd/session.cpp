@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "os/clock.hpp"
 #include "os/data_process.hpp"
+#include "os/process_identity.hpp"
 #include "os/uevent.hpp"
 #include "userd/convert.hpp"
 #include "userd/session_io_side.hpp"
@@ -128,9 +129,12 @@ base::Status Session::start_serving(const userlink::SessionConfig& config) {
         initiator, slots + 1, Initiator::Surroundings{epoll_, kSocketTokens, *pool_, *this});
     config_ = config;
     io_side_ = std::make_unique<IoSideImpl>(*this);
+    const os::ProcessIdentity me = os::this_process();
     devices_ = std::make_unique<DeviceManager>(
-        *io_side_, DeviceManager::Identity{
-                       sid_, {config.persistent_address, config.persistent_port, config.target}});
+        *io_side_,
+        DeviceManager::Identity{
+            .owner = {sid_, me.pid_namespace, me.pid, me.start_ticks},
+            .portal = {config.persistent_address, config.persistent_port, config.target}});
     setup_ = std::make_unique<SetupThread>();
     pool_->prefault(kReadySlots);
     // After the set-up thread has started: that one must not pass for an I/O flusher, since it
