@@ -252,7 +252,8 @@ Negotiation::Outcome Negotiation::check_bursts(NegotiatedParameters& params) con
     const auto& rule = rule_of(Key::FirstBurstLength);
     const auto& slot = this->slot(Key::FirstBurstLength);
     // Section 13.14: without unsolicited data of either kind the key is irrelevant.
-    const bool relevant = !params.initial_r2t || params.immediate_data;
+    const bool relevant =
+        type_ == SessionType::Normal && (!params.initial_r2t || params.immediate_data);
     if (relevant && slot.state == State::Irrelevant) {
         return std::unexpected(NegotiationError{std::string(rule.name), "Irrelevant",
                                                 "unsolicited data has been agreed on"});
