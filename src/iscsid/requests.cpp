@@ -17,7 +17,9 @@ using base::ErrorCode;
 class Requests::Batch {
 public:
     Batch(std::shared_ptr<Answers> answers, std::size_t count)
-        : answers_(std::move(answers)), results_(count), open_(count + 1) {}
+        : answers_(std::move(answers)),
+          results_(count, base::Error{ErrorCode::Success, {}}),
+          open_(count + 1) {}
 
     // Called once after all items were started; a batch without items is done then.
     void started() { finish_one(); }
@@ -28,7 +30,7 @@ public:
         finish_one();
     }
     void tell(const control::Answer& progress) { answers_->send(progress); }
-    // An item whose answer is not an ItemDone.
+    // Success of an item whose answer is not an ItemDone.
     void done_quietly() { finish_one(); }
 
 private:
