@@ -4,6 +4,7 @@
 import os
 import pathlib
 import sys
+import threading
 
 import pytest
 
@@ -14,6 +15,7 @@ from beds.sandbox import Sandbox  # noqa: E402  (needs the path set above)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: runs SOAK_SECONDS (default: a few seconds)")
+    config.addinivalue_line("markers", "limit(seconds): how long the test may take (default 90)")
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
@@ -39,7 +41,13 @@ def new_box(request):
         request.node.boxes.append(box)
         return box
 
+    # A test that waits for a device is deaf to signals: after the limit its world is taken away.
+    limit = request.node.get_closest_marker("limit")
+    seconds = (limit.args[0] if limit else 90) + 2 * float(os.environ.get("SOAK_SECONDS", "0"))
+    watchdog = threading.Timer(seconds, lambda: [box.destroy() for box in request.node.boxes])
+    watchdog.start()
     yield make
+    watchdog.cancel()
     for box in reversed(request.node.boxes):
         box.close(keep_logs=getattr(request.node, "failed", False))
 

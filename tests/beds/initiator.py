@@ -183,7 +183,7 @@ class Initiator:
         """Logs out in order where that is possible; the sandbox sweeps up the rest."""
         if not self.iscsid or not self.userds() or not self.iscsid.alive():
             return
-        for line in self.box.path("/proc/mounts").read_text().splitlines():
+        for line in self.box.mounts():
             if line.startswith("/dev/loop"):
                 self.box.run(["umount", "-l", line.split()[1]], timeout=5)
         self.adm("-m", "session", "-u", timeout=8)

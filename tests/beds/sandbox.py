@@ -161,6 +161,10 @@ class Sandbox:
                 found.append(int(entry))
         return sorted(found)
 
+    def mounts(self):
+        """Lines of the sandbox's mount table."""
+        return pathlib.Path(f"/proc/{self.init_pid}/mounts").read_text().splitlines()
+
     def at_close(self, action):
         """Registers something to do before the sandbox goes, last registered first."""
         self._finalizers.append(action)
@@ -172,19 +176,27 @@ class Sandbox:
             mounts |= _mounted_devices(pid, "fuse")
         return [path for path, backing in _all_loops() if backing in mounts]
 
+    def destroy(self):
+        """Kills everything in it, from any thread: what waits for its devices gets an error."""
+        self._holder.kill()
+        self._holder.wait()
+        # A loop device may still stand on a dead server's file; its I/O has failed by now.
+        for path in _orphans():
+            _detach(path)
+
     def close(self, keep_logs=False):
-        for action in reversed(self._finalizers):
+        alive = self._holder.poll() is None
+        for action in reversed(self._finalizers if alive else []):
             action()
         self._finalizers.clear()
-        if self._holder.poll() is not None:
-            return
-        loops = self.loops()
-        self._holder.stdin.close()
-        self._holder.wait()
+        if alive:
+            loops = self.loops()
+            self._holder.stdin.close()
+            self._holder.wait()
+            for path in {*loops, *_orphans()}:
+                _detach(path)
         for process in self._processes:
             process.outer.wait()
-        for path in {*loops, *_orphans()}:
-            _detach(path)
         if keep_logs:
             print(f"logs kept in {self.dir}", file=sys.stderr)
         else:
