@@ -6,4 +6,4 @@ bash scripts/do-format.sh --check
 python3 scripts/check_tree.py
 bash scripts/sanitized-build.sh
 ninja -C build-sanitize --quiet
-meson test -C build-sanitize --no-rebuild --suite unit --print-errorlogs
+meson test -C build-sanitize --no-rebuild --suite unit --suite sim --print-errorlogs

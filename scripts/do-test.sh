@@ -30,7 +30,7 @@ for suite in "${suites[@]}"; do
         unit)
             echo "== unit (address and undefined behaviour sanitizers)"
             bash scripts/sanitized-build.sh && ninja -C build-sanitize --quiet || { status=1; continue; }
-            GTEST_OUTPUT=xml:$results/ meson test -C build-sanitize --no-rebuild --suite unit \
+            GTEST_OUTPUT=xml:$results/ meson test -C build-sanitize --no-rebuild --suite unit --suite sim \
                 --print-errorlogs || status=1
             ;;
         *) run_pytest "$suite" || status=1 ;;
