@@ -27,7 +27,7 @@ const store::Conf& App::conf() {
     auto loaded = store::load_conf(os::system_files(), path);
     // Compat: no file is no fault, the built-in defaults serve.
     conf_ = loaded ? std::move(*loaded) : store::Conf{};
-    for (const auto& warning : conf_->warnings) output_.error_text(warning.text);
+    for (const auto& warning : conf_->warnings) output_.error("{}: {}", path, warning.text);
     return *conf_;
 }
 

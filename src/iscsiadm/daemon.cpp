@@ -16,8 +16,17 @@ using namespace std::chrono_literals;
 using os::ControlClient;
 
 constexpr std::size_t kConfBytesMax = 1024 * 1024;
-// A daemon that answers at all answers a question about itself at once.
-constexpr auto kInfoTimeout = 1000ms;
+// How long an answer may take. What waits for targets has no limit here: iscsid has one for it.
+constexpr std::chrono::milliseconds kInfoTimeout = 1s;
+constexpr std::chrono::milliseconds kListTimeout = 30s;
+
+std::optional<std::chrono::milliseconds> answer_timeout(const control::Request& request) {
+    const bool waits_for_targets = std::holds_alternative<control::Login>(request) ||
+                                   std::holds_alternative<control::Logout>(request) ||
+                                   std::holds_alternative<control::Rescan>(request);
+    if (waits_for_targets) return std::nullopt;
+    return std::holds_alternative<control::GetInfo>(request) ? kInfoTimeout : kListTimeout;
+}
 
 os::UnixAddress address() {
     const char* override_name = std::getenv(control::kSocketVariable);
@@ -38,8 +47,8 @@ std::unexpected<base::Error> not_running(WhenDown when_down) {
 }
 
 base::Result<control::Done> converse(ControlClient& client, const control::Request& request,
-                                     const Daemon::AnswerHandler& on_answer,
-                                     std::optional<std::chrono::milliseconds> timeout) {
+                                     const Daemon::AnswerHandler& on_answer) {
+    const auto timeout = answer_timeout(request);
     ISCSI_TRY_VOID(client.send(control::encode(request)));
     for (;;) {
         ISCSI_TRY(auto line, client.read_line(control::kAnswerBytesMax, timeout));
@@ -78,7 +87,7 @@ base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDow
         }
         return std::unexpected(std::move(client).error());
     }
-    return converse(*client, request, on_answer, {});
+    return converse(*client, request, on_answer);
 }
 
 const std::optional<control::DaemonInfo>& Daemon::info() {
@@ -89,7 +98,7 @@ const std::optional<control::DaemonInfo>& Daemon::info() {
         if (const auto* found = std::get_if<control::DaemonInfo>(&answer)) info_ = *found;
     };
     // Whoever does not answer this is as good as not there.
-    if (!converse(*client, control::GetInfo{}, take, kInfoTimeout)) info_.reset();
+    if (!converse(*client, control::GetInfo{}, take)) info_.reset();
     return info_;
 }
 

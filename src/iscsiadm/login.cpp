@@ -42,8 +42,7 @@ std::vector<Verdict> ask_about(App& app, const control::Request& request, std::s
         if (const auto* item = std::get_if<control::ItemDone>(&answer)) {
             if (item->index < count) verdicts[item->index] = {item->code, item->message};
         } else if (const auto* notice = std::get_if<control::Notice>(&answer)) {
-            // On standard output: clients take words on standard error for a failure.
-            app.out().line("{}", notice->text);
+            app.out().notice(notice->text);
         }
     };
     const auto done = app.daemon().ask(request, WhenDown::StartIt, take);

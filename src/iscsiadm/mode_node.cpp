@@ -147,10 +147,10 @@ int add_nodes(App& app, const NodePattern& pattern) {
         return app.fail(ErrorCode::NoObjectsFound,
                         "Error while adding record: no objects found. Name a target and a portal.");
     }
-    if (!pattern.iface) make_iface_directory(app);
     const auto iface = app.iface_for_records(pattern.iface);
     for (const auto& id : *portals) {
         const auto added = add_static(app, id, iface);
+        if (added && !pattern.iface) make_iface_directory(app);
         if (added) continue;
         app.out().error_text(added.error().message);
         return app.fail(added.error().code, fmt::format("Error while adding record: {}",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsiadm/output.hpp"
 
+#include <unistd.h>
+
 #include "base/numbers.hpp"
 
 namespace iscsi::iscsiadm {
@@ -9,6 +11,10 @@ void Output::text(std::string_view text) { std::fwrite(text.data(), 1, text.size
 
 void Output::error_text(std::string_view text) {
     for (const auto line : base::split(text, '\n')) plain_error(fmt::format("iscsiadm: {}", line));
+}
+
+void Output::notice(std::string_view text) {
+    if (::isatty(::fileno(errors_)) == 1) error_text(text);
 }
 
 void Output::plain_error(std::string_view text) {

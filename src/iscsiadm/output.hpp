@@ -32,6 +32,9 @@ public:
     }
     // A text of several lines gets the program's name before each.
     void error_text(std::string_view text);
+    // Something that a person at a terminal should know although all is well. Clients take words on
+    // standard error for a failure, and further lines on standard output for results.
+    void notice(std::string_view text);
     // A line without the program's name.
     void plain_error(std::string_view text);
 

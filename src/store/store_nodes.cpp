@@ -189,9 +189,16 @@ base::Status Store::add(const Node& node) {
     const std::string& home = existing == directories.end() ? directories.back() : *existing;
     ISCSI_TRY(const auto old_links, links_to(id));
     const std::string link = home + "/" + link_name(id);
+    // What can't be done fails before anything has been changed.
+    ISCSI_TRY_VOID(tree_.make_directory(portal_path(paths(), id)));
     ISCSI_TRY_VOID(tree_.make_directory(home));
     ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
-    ISCSI_TRY_VOID(write_node(node));
+    if (auto written = write_node(node); !written) {
+        const bool was_there = std::ranges::find(old_links, link) != old_links.end();
+        // The record's failure is what matters.
+        if (!was_there) (void)tree_.remove_link(link);
+        return written;
+    }
     // The record may have been linked from elsewhere.
     for (const std::string& old : old_links) {
         if (old != link) ISCSI_TRY_VOID(tree_.remove_link(old));

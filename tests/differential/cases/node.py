@@ -328,6 +328,9 @@ CASES = with_differences([
         'odd tree: empty record',
     ],
     "said-once": [
+        "new with a faulty config: 'node.startup = bogus\\n' of 21 bytes",
+        "new with a faulty config: 'node.startup = automatic # yes\\n' of 31 bytes",
+        "new with a faulty config: 'node.leading_login = yes\\n' of 25 bytes",
         "new with a faulty config: 'node.session.auth.chap_algs = MD5,SHA1,SHA256,SHA3-256,MD5,S' of 64 bytes",
         "new with a faulty config: 'node.session.auth.chap_algs = MD5,MD5,SHA1\\n' of 43 bytes",
         "new with a faulty config: 'node.session.auth.chap_algs = bogus,SHA1\\n' of 41 bytes",
