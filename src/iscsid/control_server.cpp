@@ -52,6 +52,7 @@ public:
     void drop() {
         if (std::exchange(state_, State::Gone) == State::Gone) return;
         server_->incoming_bytes_ -= incoming_.size();
+        server_->outgoing_bytes_ -= outgoing_bytes_;
         asio::error_code ignored;
         socket_.close(ignored);
         server_->clients_.erase(shared_from_this());
@@ -114,7 +115,9 @@ private:
 
     void push(std::string line) {
         outgoing_bytes_ += line.size();
-        if (outgoing_bytes_ > kBacklogBytesMax) {
+        server_->outgoing_bytes_ += line.size();
+        if (outgoing_bytes_ > kBacklogBytesMax ||
+            server_->outgoing_bytes_ > kBacklogBytesTotalMax) {
             base::log(base::LogLevel::Warning, "a client does not read its answers, dropped");
             return drop();
         }
@@ -137,6 +140,7 @@ private:
         written_ += count;
         if (written_ == outgoing_.front().size()) {
             outgoing_bytes_ -= written_;
+            server_->outgoing_bytes_ -= written_;
             outgoing_.pop_front();
             written_ = 0;
         }

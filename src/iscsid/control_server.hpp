@@ -18,8 +18,9 @@ namespace iscsi::iscsid {
 
 // Clients connected at the same time; one that has not asked anything makes room.
 inline constexpr std::size_t kClientsMax = 4096;
-// Answers not yet read by a client; one with more is dropped.
+// Answers not yet read by a client, and by all of them; who goes over it is dropped.
 inline constexpr std::size_t kBacklogBytesMax = 64 * 1024 * 1024;
+inline constexpr std::size_t kBacklogBytesTotalMax = 256 * 1024 * 1024;
 // Requests being received, all clients together; who asks for more waits no longer.
 inline constexpr std::size_t kIncomingBytesMax = 64 * 1024 * 1024;
 
@@ -47,7 +48,8 @@ private:
     Requests& requests_;
     Options options_;
     std::set<std::shared_ptr<Client>> clients_;  // owners: this, and the client's own operations
-    std::size_t incoming_bytes_ = 0;
+    std::size_t incoming_bytes_ = 0;             // of all clients
+    std::size_t outgoing_bytes_ = 0;             // of all clients
 };
 
 }  // namespace iscsi::iscsid

@@ -52,14 +52,15 @@ base::Result<os::Fd> listen() {
     const std::string name = socket_name();
     auto socket =
         os::listen_unix(os::SocketKind::Stream, {.name = name, .abstract = true}, kBacklog);
-    if (!socket && errno == EADDRINUSE) {
+    if (socket) return socket;
+    const auto owner = os::connect_unix(os::SocketKind::Stream, {.name = name, .abstract = true});
+    if (owner) {
+        const auto peer = os::peer_credentials(owner->get());
         return base::fail(base::ErrorCode::Busy,
-                          "Can not bind IPC socket: another iscsid is listening on @{}", name);
+                          "Can not bind IPC socket: process {} is listening on @{} already",
+                          peer ? peer->pid : 0, name);
     }
-    if (!socket) {
-        return std::unexpected(std::move(socket).error().within("Can not bind IPC socket"));
-    }
-    return socket;
+    return std::unexpected(std::move(socket).error().within("Can not bind IPC socket"));
 }
 
 base::Status drop_ids(const Options& options) {
@@ -77,7 +78,8 @@ base::Status drop_ids(const Options& options) {
 void survive_memory_pressure() {
     std::ofstream("/proc/self/oom_score_adj") << "-1000";
     ::setpriority(PRIO_PROCESS, 0, -10);
-    if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    // On fault: untouched stacks of threads stay out of it.
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
         base::log(LogLevel::Warning, "cannot lock memory; iscsid may be paged out");
     }
     ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);

@@ -129,6 +129,7 @@ int serve(const Options& options, os::PidFile& pid_file) {
     if (!options.foreground) userd::leave_terminal();
     (*session)->run(signalled);
     (void)os::system_files().unlink(path);  // the next one replaces it anyway
+    (void)os::system_files().unlink(lock_path(sid, options.run_dir));  // numbers are not used again
     return EXIT_SUCCESS;
 }
 

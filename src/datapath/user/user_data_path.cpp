@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "datapath/user/convert.hpp"
 #include "os/files.hpp"
+#include "os/process.hpp"
 #include "record/text.hpp"
 
 namespace iscsi::datapath {
@@ -279,8 +280,20 @@ void UserDataPath::on_userd_event(Session& session, const userlink::Event& event
 
 void UserDataPath::on_closed(Session& session, const std::string& reason) {
     const SessionKey key = session.key;
+    remove_traces(session.sid);
     forget(key);
     report(key, session::Gone{fmt::format("iscsi-userd: {}", reason)});
+}
+
+// Of a process that ended without removing its devices: killed, or crashed.
+void UserDataPath::remove_traces(std::uint64_t sid) {
+    const std::string path = userlink::socket_path(options_.rundir, sid);
+    (void)os::system_files().unlink(path);  // nobody listens there any more
+    (void)os::system_files().unlink(record_path(sid));
+    (void)os::system_files().unlink(
+        fmt::format("{}/{}.pid", socket_directory(options_.rundir), sid));
+    const auto cleaner = os::spawn_detached(options_.program, {"--clean"});
+    if (!cleaner) base::log(LogLevel::Error, "{}", cleaner.error().message);
 }
 
 void UserDataPath::forget(SessionKey key) {
@@ -333,11 +346,10 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
     const std::string path = userlink::socket_path(options_.rundir, sid);
     session->process = std::make_unique<UserdProcess>(io_, path, UserdProcess::Handlers{{}, {}});
     if (const auto attached = session->process->attach(); !attached) {
-        base::log(LogLevel::Warning, "session {}: its iscsi-userd has died: {}", sid,
+        base::log(LogLevel::Error,
+                  "session {}: its iscsi-userd has died ({}); removing the devices it left", sid,
                   attached.error().message);
-        (void)os::system_files().unlink(path);  // nobody listens there any more
-        (void)os::system_files().unlink(record_path(sid));
-        return;
+        return remove_traces(sid);
     }
     ++search->open;
     session->process->request(

@@ -54,6 +54,7 @@ private:
     void launch(SessionKey key, Session& session);
     void on_userd_event(Session& session, const userlink::Event& event);
     void on_closed(Session& session, const std::string& reason);
+    void remove_traces(std::uint64_t sid);
     void forget(SessionKey key);
     void look_at(const std::shared_ptr<Search>& search, std::uint64_t sid);
     base::Status save_record(std::uint64_t sid, const SessionSpec& spec);

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The control socket as a client meets it, friendly or not: a real socket, a data path without
+// data.
+#include "iscsid/control_server.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <asio/io_context.hpp>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "iscsid/testing/fake_data_path.hpp"
+#include "os/control_client.hpp"
+#include "os/random.hpp"
+
+namespace iscsi::iscsid {
+namespace {
+
+using base::ErrorCode;
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 20s;  // only a failure takes that long
+
+datapath::Adoptable running_session(std::uint64_t sid, const std::string& target) {
+    datapath::Adoptable session;
+    session.sid = sid;
+    session.spec.node.name = target;
+    session.spec.node.conn[0].address = "192.0.2.7";
+    session.spec.node.session.auth.password = base::Secret("very secret");
+    session.spec.initiator_name = "iqn.x:init";
+    session.spec.transport = "tcp";
+    session.logged_in = true;
+    session.generation = 3;
+    return session;
+}
+
+// An iscsid of its own, in a thread, under an abstract name of its own.
+class Server {
+public:
+    explicit Server(std::uint32_t allowed_uid = ::geteuid())
+        : name_(fmt::format("iscsid-test-{}-{}", ::getpid(), ++count_)), path_(io_) {
+        path_.running = {running_session(7, "iqn.x:one"), running_session(8, "iqn.x:two")};
+        registry_.set_settings({.initiator_name = "iqn.x:init", .initiator_alias = "here"});
+        auto listening = os::listen_unix(os::SocketKind::Stream, {.name = name_, .abstract = true},
+                                         /*backlog=*/1024);
+        EXPECT_TRUE(listening);
+        std::promise<void> ready;
+        registry_.adopt_running([&](std::size_t) {
+            server_ =
+                std::make_unique<ControlServer>(io_, std::move(*listening), requests_,
+                                                ControlServer::Options{.allowed_uid = allowed_uid});
+            ready.set_value();
+        });
+        thread_ = std::thread([this] { io_.run(); });
+        ready.get_future().wait();
+    }
+    ~Server() {
+        io_.stop();
+        thread_.join();
+    }
+
+    os::ControlClient connect() const {
+        auto client = os::ControlClient::connect({.name = name_, .abstract = true});
+        EXPECT_TRUE(client);
+        return std::move(*client);
+    }
+    bool was_stopped() const { return stopped_; }
+
+private:
+    static inline int count_ = 0;
+    std::string name_;
+    asio::io_context io_;
+    Resolver resolver_{io_};
+    os::SystemRandom random_;
+    Surroundings around_{io_, resolver_, random_};
+    testing::FakeDataPath path_;
+    Registry registry_{around_, path_};
+    std::atomic<bool> stopped_ = false;
+    Requests requests_{registry_, {.stop = [this] { stopped_ = true; }, .config_file = "/conf"}};
+    std::unique_ptr<ControlServer> server_;
+    std::thread thread_;
+};
+
+// Everything that the daemon says until it closes.
+std::vector<control::Answer> read_all(os::ControlClient& client) {
+    std::vector<control::Answer> answers;
+    for (;;) {
+        auto line = client.read_line(control::kAnswerBytesMax, kPatience);
+        if (!line || !*line) return answers;
+        auto answer = control::decode_answer(**line);
+        EXPECT_TRUE(answer) << **line;
+        if (answer) answers.push_back(std::move(*answer));
+    }
+}
+
+std::vector<control::Answer> ask(const Server& server, const control::Request& request) {
+    os::ControlClient client = server.connect();
+    EXPECT_TRUE(client.send(control::encode(request)));
+    return read_all(client);
+}
+
+std::vector<control::Answer> send_raw(const Server& server, std::string_view bytes) {
+    os::ControlClient client = server.connect();
+    (void)client.send(bytes);  // it may be refused before all is sent
+    return read_all(client);
+}
+
+control::Done only_done(const std::vector<control::Answer>& answers) {
+    EXPECT_EQ(answers.size(), 1U);
+    if (answers.size() != 1) return {};
+    const auto* done = std::get_if<control::Done>(&answers.front());
+    EXPECT_NE(done, nullptr);
+    return done != nullptr ? *done : control::Done{};
+}
+
+TEST(ControlServer, TellsAboutTheDaemon) {
+    const Server server;
+    const auto answers = ask(server, control::GetInfo{});
+
+    ASSERT_EQ(answers.size(), 2U);
+    const auto& info = std::get<control::DaemonInfo>(answers[0]);
+    EXPECT_EQ(info.initiator_name, "iqn.x:init");
+    EXPECT_EQ(info.initiator_alias, "here");
+    EXPECT_EQ(info.config_file, "/conf");
+    EXPECT_EQ(std::get<control::Done>(answers[1]), control::Done{});
+}
+
+TEST(ControlServer, ListsSessionsWithWhatWasAskedFor) {
+    const Server server;
+    auto answers = ask(server, control::ListSessions{});
+    ASSERT_EQ(answers.size(), 3U);
+    const auto& plain = std::get<control::SessionInfo>(answers[0]);
+    EXPECT_EQ(plain.sid, 7U);
+    EXPECT_EQ(plain.session_state, "LOGGED_IN");
+    EXPECT_TRUE(plain.luns.empty());
+    EXPECT_EQ(plain.password, "");
+
+    answers = ask(server, control::ListSessions{.sids = {8, 99}, .luns = true, .secrets = true});
+    ASSERT_EQ(answers.size(), 2U);
+    const auto& full = std::get<control::SessionInfo>(answers[0]);
+    EXPECT_EQ(full.target, "iqn.x:two");
+    ASSERT_EQ(full.luns.size(), 1U);
+    EXPECT_EQ(full.luns[0].block_device, "loop9");
+    EXPECT_EQ(full.password, "very secret");
+}
+
+TEST(ControlServer, StatisticsAndRescanAnswerEachItem) {
+    const Server server;
+    auto answers = ask(server, control::GetStats{.sids = {7, 99}});
+    ASSERT_EQ(answers.size(), 3U);
+    EXPECT_EQ(std::get<control::Done>(answers[2]).code, ErrorCode::SessionNotFound);
+
+    answers = ask(server, control::GetStats{.sids = {7}});
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(std::get<control::StatsInfo>(answers[0]).counters[0].value, 5U);
+    EXPECT_EQ(std::get<control::Done>(answers[1]).code, ErrorCode::Success);
+
+    answers = ask(server, control::Rescan{.sids = {7, 8}});
+    EXPECT_EQ(answers.size(), 3U);
+}
+
+TEST(ControlServer, LogoutEndsSessionsAndSaysWhichWereNone) {
+    const Server server;
+    const auto answers = ask(server, control::Logout{.sids = {7, 99}});
+
+    ASSERT_EQ(answers.size(), 3U);
+    EXPECT_EQ(std::get<control::Done>(answers[2]).code, ErrorCode::SessionNotFound);
+    const auto left = ask(server, control::ListSessions{});
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_EQ(std::get<control::SessionInfo>(left[0]).sid, 8U);
+}
+
+TEST(ControlServer, ASecondLoginToTheSamePortalIsCode15) {
+    const Server server;
+    control::LoginItem item;
+    item.node.name = "iqn.x:one";
+    item.node.conn[0].address = "192.0.2.7";
+    const auto answers = ask(server, control::Login{.items = {item}});
+
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(std::get<control::ItemDone>(answers[0]).code, ErrorCode::SessionExists);
+    EXPECT_EQ(std::get<control::Done>(answers[1]).code, ErrorCode::SessionExists);
+}
+
+TEST(ControlServer, LoginsThatMakeNoSenseAreRefused) {
+    const Server server;
+    const auto code_of = [&](const record::Node& node) {
+        const auto answers =
+            ask(server, control::Login{.items = {{.node = node, .multiple = false}}});
+        return std::get<control::Done>(answers.back()).code;
+    };
+    record::Node node;
+    EXPECT_EQ(code_of(node), ErrorCode::Invalid);
+    node.name = "iqn.x:three";
+    node.conn[0].address = "127.0.0.1";
+    node.conn[0].port = 70000;
+    EXPECT_EQ(code_of(node), ErrorCode::Invalid);
+    node.conn[0].port = 3260;
+    node.iface.transport_name = "warp";
+    EXPECT_EQ(code_of(node), ErrorCode::TransportNotFound);
+}
+
+// Two logins at once: one to a port where nobody listens, one to a host that accepts and says
+// nothing. The silent one delays neither the other nor anybody's questions.
+TEST(ControlServer, ASilentTargetDelaysNobody) {
+    const Server server;
+    os::Fd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const generic = static_cast<sockaddr*>(static_cast<void*>(&address));
+    ASSERT_EQ(::bind(silent.get(), generic, length), 0);
+    ASSERT_EQ(::listen(silent.get(), 1), 0);
+    ASSERT_EQ(::getsockname(silent.get(), generic, &length), 0);
+    control::LoginItem quiet;
+    quiet.node.name = "iqn.x:quiet";
+    quiet.node.iface.transport_name = "user";
+    quiet.node.conn[0].address = "127.0.0.1";
+    quiet.node.conn[0].port = ntohs(address.sin_port);
+    quiet.node.conn[0].timeo.login_timeout = 3600;
+    os::ControlClient waiting = server.connect();
+    ASSERT_TRUE(waiting.send(control::encode(control::Login{.items = {quiet}})));
+
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(ask(server, control::ListSessions{}).size(), 3U);
+    EXPECT_EQ(ask(server, control::Rescan{.sids = {7}}).size(), 2U);
+    EXPECT_EQ(ask(server, control::Logout{.sids = {7}}).size(), 2U);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+}
+
+TEST(ControlServer, NoWaitIsAnsweredWhenTheLoginIsAccepted) {
+    const Server server;
+    control::LoginItem item;
+    item.node.name = "iqn.x:far";
+    item.node.iface.transport_name = "user";
+    item.node.conn[0].address = "127.0.0.1";
+    item.node.conn[0].port = 1;
+    const auto answers = ask(server, control::Login{.items = {item}, .no_wait = true});
+
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(std::get<control::Done>(answers[1]).code, ErrorCode::Success);
+}
+
+TEST(ControlServer, StopIsAnsweredAndPassedOn) {
+    const Server server;
+    EXPECT_EQ(only_done(ask(server, control::Stop{})), control::Done{});
+    EXPECT_TRUE(server.was_stopped());
+}
+
+// Hostile and broken clients ------------------------------------------------------------------
+
+TEST(ControlServer, OthersThanRootAreRefusedUnread) {
+    const Server server(/*allowed_uid=*/::geteuid() + 1);
+    EXPECT_EQ(only_done(ask(server, control::GetInfo{})).code, ErrorCode::Access);
+}
+
+TEST(ControlServer, GarbageGetsAnErrorAndTheEnd) {
+    const Server server;
+    for (const std::string_view bytes :
+         {"junk\n", "{\n", "{}\n", "\n", "[1,2]\n", "{\"request\":\"fly\"}\n",
+          "{\"request\":\"logout\",\"sids\":\"all\"}\n"}) {
+        EXPECT_EQ(only_done(send_raw(server, bytes)).code, ErrorCode::InvalidRequest) << bytes;
+    }
+    EXPECT_EQ(ask(server, control::GetInfo{}).size(), 2U);
+}
+
+TEST(ControlServer, ALineWithoutEndIsRefusedAtTheLimit) {
+    const Server server;
+    std::string endless = "{\"request\":\"";
+    endless.resize(control::kRequestBytesMax + 1024, 'x');
+
+    EXPECT_EQ(only_done(send_raw(server, endless)).code, ErrorCode::InvalidRequest);
+}
+
+TEST(ControlServer, ARequestMayArriveByteByByte) {
+    const Server server;
+    os::ControlClient client = server.connect();
+    for (const char byte : control::encode(control::GetInfo{})) {
+        ASSERT_TRUE(client.send({&byte, 1}));
+    }
+
+    EXPECT_EQ(read_all(client).size(), 2U);
+}
+
+TEST(ControlServer, WhatFollowsTheRequestIsNotLookedAt) {
+    const Server server;
+    const auto answers =
+        send_raw(server, control::encode(control::GetInfo{}) + std::string(100'000, 'x'));
+
+    EXPECT_EQ(answers.size(), 2U);
+}
+
+TEST(ControlServer, ClientsThatLeaveInTheMiddleHurtNobody) {
+    const Server server;
+    const std::string request = control::encode(control::ListSessions{.luns = true});
+    for (std::size_t length = 0; length <= request.size(); ++length) {
+        os::ControlClient client = server.connect();
+        ASSERT_TRUE(client.send(std::string_view(request).substr(0, length)));
+    }
+    EXPECT_EQ(ask(server, control::GetInfo{}).size(), 2U);
+}
+
+TEST(ControlServer, AThousandIdleClientsHurtNobody) {
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < 2200) GTEST_SKIP() << "not enough descriptors";
+    const Server server;
+    std::vector<os::ControlClient> idle;
+    for (int i = 0; i < 1000; ++i) idle.push_back(server.connect());
+
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(ask(server, control::ListSessions{}).size(), 3U);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+}
+
+TEST(ControlServer, AnswersThatNobodyReadsHurtNobody) {
+    const Server server;
+    // Asks for as much as one request can, a hundred times, and reads none of it.
+    control::ListSessions list{.sids = {}, .luns = true};
+    list.sids.assign(control::kItemsMax, 7);
+    std::vector<os::ControlClient> deaf;
+    for (int i = 0; i < 100; ++i) {
+        deaf.push_back(server.connect());
+        ASSERT_TRUE(deaf.back().send(control::encode(list)));
+    }
+
+    EXPECT_EQ(ask(server, control::GetInfo{}).size(), 2U);
+    // And whoever reads late gets all of it.
+    EXPECT_EQ(read_all(deaf.back()).size(), control::kItemsMax + 1);
+}
+
+}  // namespace
+}  // namespace iscsi::iscsid
