@@ -127,7 +127,7 @@ base::Status detach_loop(std::uint32_t number) {
 }
 
 base::Status refresh_loop_size(std::uint32_t number, int file) {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(file, &info) != 0) {
         return base::fail_errno(ErrorCode::Internal, errno, loop_name(number));
     }
@@ -141,12 +141,6 @@ base::Status set_loop_read_only(std::uint32_t number, bool read_only) {
         return base::fail_errno(ErrorCode::Internal, errno, loop_name(number));
     }
     return {};
-}
-
-void disable_loop_discard(std::uint32_t number) {
-    const auto path = fmt::format("/sys/block/{}/queue/discard_max_bytes", loop_name(number));
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (fd) (void)!::write(fd.get(), "0", 1);  // discards then fail one by one instead
 }
 
 std::vector<std::string> loop_partitions(std::uint32_t number) {

@@ -30,8 +30,6 @@ base::Status detach_loop(std::uint32_t number);
 // which the kernel learns the new size first.
 base::Status refresh_loop_size(std::uint32_t number, int file);
 base::Status set_loop_read_only(std::uint32_t number, bool read_only);
-// The device offers no discard (the attribute of its queue); best effort.
-void disable_loop_discard(std::uint32_t number);
 
 // "loop3" and the partitions it has now: "loop3p1", ..., made in /dev if missing.
 std::string loop_name(std::uint32_t number);

@@ -16,6 +16,8 @@ using base::LogLevel;
 
 namespace {
 
+constexpr std::uint64_t kGranuleMost = 1u << 30;
+
 // Whether what is at this LUN now can go on as the device that its users know.
 bool same_disk(const Volume& a, const Volume& b) {
     return a.block_bytes == b.block_bytes && a.serial == b.serial && a.vendor == b.vendor &&
@@ -30,8 +32,12 @@ ExportFile DeviceManager::file_of(const Volume& volume) const {
     file.bytes = volume.bytes();
     file.block_bytes = volume.block_bytes;
     // The loop driver offers discards in this unit: one that UNMAP frees as a whole.
-    file.granule_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        std::uint64_t{volume.unmap_granularity} * volume.block_bytes, 1u << 30));
+    const bool zeroes =
+        volume.discard != ZeroMethod::None || volume.write_zeros != ZeroMethod::None;
+    file.granule_bytes =
+        zeroes ? static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                     std::uint64_t{volume.unmap_granularity} * volume.block_bytes, kGranuleMost))
+               : 0;
     file.read_only = volume.read_only;
     return file;
 }
@@ -89,7 +95,6 @@ std::string DeviceManager::attach(Device& device) {
     if (!loop) return loop.error().message;
     device.attached = true;
     device.loop = *loop;
-    if (device.volume.discard == ZeroMethod::None) os::disable_loop_discard(device.loop);
     set_links(device);
     base::log(LogLevel::Info, "LUN {} is {} ({} blocks of {} bytes{})", device.volume.lun.number(),
               os::loop_name(device.loop), device.volume.blocks, device.volume.block_bytes,

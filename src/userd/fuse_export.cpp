@@ -115,8 +115,12 @@ struct FuseExport::Callbacks {
 
     static void statfs(fuse_req_t request, fuse_ino_t inode) {
         const ExportFile* file = self(request).file_of(inode);
+        if (file == nullptr || file->granule_bytes == 0) {
+            fuse_reply_err(request, EOPNOTSUPP);
+            return;
+        }
         struct statvfs info{};
-        info.f_bsize = file != nullptr ? file->granule_bytes : 512;
+        info.f_bsize = file->granule_bytes;
         info.f_frsize = info.f_bsize;
         info.f_namemax = 255;
         fuse_reply_statfs(request, &info);

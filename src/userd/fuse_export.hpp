@@ -23,7 +23,9 @@ struct ExportFile {
     std::string name;  // unique within the session; empty: no such file
     std::uint64_t bytes = 0;
     std::uint32_t block_bytes = 512;
-    std::uint32_t granule_bytes = 512;  // of discards: what statfs tells the loop driver
+    // Of discards and of zeroing, as statfs tells the loop driver; 0: neither, and statfs fails,
+    // which makes the driver offer neither.
+    std::uint32_t granule_bytes = 512;
     bool read_only = false;
 };
 
