@@ -89,8 +89,8 @@ private:
     }
     base::Status check() const;
     Outcome attempt();
-    Outcome try_portal(const Portal& portal);
-    std::optional<os::Fd> connect(const std::vector<std::string>& addresses, std::uint16_t port);
+    Outcome try_portal();
+    std::optional<os::Fd> connect(const std::vector<std::string>& addresses);
     void log_connect_failure(const os::TcpEndpoint& endpoint, os::ConnectFailure failure) const;
     base::Result<std::string> netdev() const;
     std::variant<session::LoggedIn, Retry, GiveUp, session::Redirect> log_in(const os::Fd& socket);
@@ -109,8 +109,8 @@ private:
     base::Random& random_;
     const LogLine& log_;
     Portal home_;       // where attempts start: the record's portal, or where it has moved for good
-    std::string peer_;  // numeric address of the connection at hand
-    std::uint16_t peer_port_ = 0;
+    Portal portal_;     // the one at hand
+    std::string peer_;  // its numeric address
 };
 
 // A configuration that cannot work is not tried.
@@ -153,28 +153,28 @@ base::Result<Portals> Run::run() {
 }
 
 Outcome Run::attempt() {
-    Portal portal = home_;
+    portal_ = home_;
     for (int redirects = 0; redirects <= kRedirectsMax; ++redirects) {
-        auto outcome = try_portal(portal);
+        auto outcome = try_portal();
         const auto* redirect = std::get_if<session::Redirect>(&outcome);
         if (!redirect) return outcome;
         say(LogLevel::Warning, "discovery login {} redirected to {} port {}",
             redirect->permanent ? "permanently" : "temporarily", redirect->address, redirect->port);
-        portal = {redirect->address, redirect->port};
-        if (redirect->permanent) home_ = portal;
+        portal_ = {redirect->address, redirect->port};
+        if (redirect->permanent) home_ = portal_;
     }
     say(LogLevel::Error, "discovery login to {} redirected more than {} times in a row",
         home_.address, kRedirectsMax);
     return Retry{};
 }
 
-Outcome Run::try_portal(const Portal& portal) {
-    const auto addresses = os::resolve(portal.address);
+Outcome Run::try_portal() {
+    const auto addresses = os::resolve(portal_.address);
     if (!addresses) {
         say(LogLevel::Error, "{}", addresses.error().message);
         return Retry{};
     }
-    auto socket = connect(*addresses, portal.port);
+    auto socket = connect(*addresses);
     if (!socket) return Retry{};
     auto login = log_in(*socket);
     Outcome outcome = std::visit(
@@ -207,7 +207,7 @@ base::Result<std::string> Run::netdev() const {
     return record::is_bound(iface.net_ifacename) ? iface.net_ifacename : std::string();
 }
 
-std::optional<os::Fd> Run::connect(const std::vector<std::string>& addresses, std::uint16_t port) {
+std::optional<os::Fd> Run::connect(const std::vector<std::string>& addresses) {
     const auto device = netdev();
     if (!device) {
         say(LogLevel::Error, "{}", device.error().message);
@@ -215,12 +215,11 @@ std::optional<os::Fd> Run::connect(const std::vector<std::string>& addresses, st
     }
     std::optional<std::pair<os::TcpEndpoint, os::ConnectFailure>> first_failure;
     for (const auto& address : addresses) {
-        const os::TcpEndpoint endpoint{address, port, *device};
+        const os::TcpEndpoint endpoint{address, portal_.port, *device};
         auto socket =
             os::connect_tcp(endpoint, os::now() + limit(request_.record.timeo.login_timeout, 15));
         if (socket) {
             peer_ = address;
-            peer_port_ = port;
             return std::move(*socket);
         }
         if (!first_failure) first_failure.emplace(endpoint, socket.error());
@@ -294,7 +293,6 @@ std::variant<Retry, GiveUp> Run::on_login_failed(const session::LoginFailed& fai
     const auto status = fmt::format("({:02x}/{:02x})", failed.status_class, failed.status_detail);
     if (failed.status == session::LoginStatus::RedirectionFailed) {
         say(LogLevel::Error, "discovery {}", failed.text);
-        say(LogLevel::Error, "retrying discovery login to {}", peer_);
         return Retry{};
     }
     if (failed.status == session::LoginStatus::IoError) {
@@ -337,7 +335,7 @@ std::variant<Retry, GiveUp> Run::on_login_failed(const session::LoginFailed& fai
 
 Outcome Run::ask(const os::Fd& socket, const session::LoggedIn& login) {
     const auto timeout = limit(request_.record.timeo.active_timeout, 30);
-    const auto where = session::print_address(peer_, peer_port_);
+    const auto where = session::print_address(peer_, portal_.port);
     session::SendTargetsEngine engine(
         login,
         {.response_timeout = timeout,
@@ -358,12 +356,8 @@ Outcome Run::ask(const os::Fd& socket, const session::LoggedIn& login) {
         return flatten(answer->targets);
     }
     const auto& failed = std::get<session::SendTargetsFailed>(*event);
-    if (failed.code == ErrorCode::PduTimeout) {
-        say(LogLevel::Error, "Discovery session to {} timed out.", where);
-    } else {
-        say(LogLevel::Error, "discovery session to {}: {}", where, failed.text);
-    }
-    say(LogLevel::Error, "retrying discovery login to {}", peer_);
+    say(LogLevel::Error, "{}iscovery session to {} {}",
+        failed.code == ErrorCode::PduTimeout ? 'D' : 'd', where, failed.text);
     return Retry{};
 }
 
@@ -371,7 +365,9 @@ Portals Run::flatten(const std::vector<session::DiscoveredTarget>& targets) cons
     Portals portals;
     for (const auto& target : targets) {
         // RFC 7143 appendix C: without an address the target is where it was asked for.
-        if (target.addresses.empty()) portals.push_back({target.name, peer_, peer_port_, -1});
+        if (target.addresses.empty()) {
+            portals.push_back({target.name, portal_.address, portal_.port, -1});
+        }
         for (const auto& address : target.addresses) {
             const auto tag = address.target_portal_group_tag;
             portals.push_back({target.name, address.address, address.port, tag ? *tag : -1});

@@ -82,7 +82,7 @@ std::variant<SendTargetsAnswer, SendTargetsFailed> read_targets(
     for (const auto& pair : pairs) {
         if (!list.on_pair(pair)) {
             return SendTargetsFailed{.code = base::ErrorCode::Generic,
-                                     .text = "SendTargets answer has too many targets"};
+                                     .text = "received an invalid response: too many targets"};
         }
     }
     return list.take();
@@ -167,16 +167,11 @@ void SendTargetsEngine::on_pdu(base::Instant now) {
         const auto nop = proto::decode<proto::NopIn>(header);
         return nop ? on_nop_in(*nop) : fail(proto::decode_error_text(nop.error()));
     }
-    if (opcode == std::to_underlying(proto::Opcode::AsyncMessage)) {
-        // Whatever it says, this session is about to end; another attempt may work.
-        return finish(SendTargetsFailed{.retryable = true,
-                                        .code = base::ErrorCode::Transport,
-                                        .text = "the target ended the discovery session"});
-    }
-    if (opcode == std::to_underlying(proto::Opcode::Reject)) {
-        return fail("the target rejected our request");
-    }
-    fail(fmt::format("it has opcode 0x{:02x} ({})", opcode, proto::opcode_name(opcode)));
+    // A Reject of our request, or an asynchronous message: whatever it says, this session is about
+    // to end; another attempt may work.
+    finish(SendTargetsFailed{.retryable = true,
+                             .code = base::ErrorCode::Transport,
+                             .text = fmt::format("received unexpected opcode 0x{:02x}", opcode)});
 }
 
 bool SendTargetsEngine::accept_stat_sn(proto::StatSn stat_sn) {
@@ -241,9 +236,8 @@ void SendTargetsEngine::on_end() {
 
 void SendTargetsEngine::on_deadline(base::Instant now) {
     if (done_ || now < deadline_) return;
-    finish(SendTargetsFailed{.retryable = true,
-                             .code = base::ErrorCode::PduTimeout,
-                             .text = "SendTargets response timed out"});
+    finish(SendTargetsFailed{
+        .retryable = true, .code = base::ErrorCode::PduTimeout, .text = "timed out."});
 }
 
 std::optional<SendTargetsEngine::Event> SendTargetsEngine::next_event() {
@@ -258,7 +252,7 @@ void SendTargetsEngine::finish(Event event) {
 
 void SendTargetsEngine::fail(std::string_view why) {
     finish(SendTargetsFailed{.code = base::ErrorCode::Generic,
-                             .text = fmt::format("SendTargets response is invalid: {}", why)});
+                             .text = fmt::format("received an invalid response: {}", why)});
 }
 
 }  // namespace iscsi::session

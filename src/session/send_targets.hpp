@@ -45,7 +45,7 @@ struct SendTargetsAnswer {
 struct SendTargetsFailed {
     bool retryable = false;
     base::ErrorCode code = base::ErrorCode::Generic;
-    std::string text;
+    std::string text;  // goes on after "discovery session to PORTAL "
     bool operator==(const SendTargetsFailed&) const = default;
 };
 
