@@ -59,8 +59,10 @@ Schema<Record>::Schema(std::vector<Key<Record>> keys,
     const auto is_early = [&](const Key<Record>* key) { return is_first_in_file(key->info.name); };
     const auto begin = std::ranges::find_if(file_order_, is_early);
     const auto last = std::find_if(file_order_.rbegin(), file_order_.rend(), is_early);
-    std::stable_sort(begin, last.base(),
-                     [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+    // Keys of the same rank stay in show order, which is their order in memory.
+    std::sort(begin, last.base(), [&](const auto* a, const auto* b) {
+        return std::pair(rank(a), a) < std::pair(rank(b), b);
+    });
 }
 
 template <class Record>

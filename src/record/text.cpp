@@ -41,6 +41,7 @@ LineResult parse_line(std::string_view line) {
     if (!line.starts_with('=')) return {{}, "does not have '=' separator"};
     const auto value = base::trim(line.substr(1));
     if (value.empty()) return {{}, "does not have value"};
+    if (name.empty()) return {};  // Compat: a key that nobody knows, and none that could be kept
     return {Assigned{name, value}, {}};
 }
 

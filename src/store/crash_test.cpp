@@ -142,8 +142,8 @@ DiscoveryRun run_of(const std::vector<std::string>& addresses) {
 
 void nothing(Store&) {}
 
-const std::vector<Scenario>& scenarios() {
-    static const std::vector<Scenario> all{
+std::vector<Scenario> node_scenarios() {
+    return {
         {"AddFirst", nothing, [](Store& s) { return s.add(disk("10.0.0.1")); }},
         {"AddOver", [](Store& s) { expect_ok(s.add(disk("10.0.0.1"))); },
          [](Store& s) {
@@ -178,6 +178,11 @@ const std::vector<Scenario>& scenarios() {
              }
              return removed;
          }},
+    };
+}
+
+std::vector<Scenario> iface_scenarios() {
+    return {
         {"AddIface", nothing, [](Store& s) { return s.add_iface(iface()); }},
         {"UpdateIface",
          [](Store& s) {
@@ -200,6 +205,11 @@ const std::vector<Scenario>& scenarios() {
              }
              return removed;
          }},
+    };
+}
+
+std::vector<Scenario> discovery_scenarios() {
+    return {
         {"SaveDiscovery", nothing, [](Store& s) { return s.save_send_targets(discovery()); }},
         {"UpdateDiscovery", [](Store& s) { expect_ok(s.save_send_targets(discovery())); },
          [](Store& s) {
@@ -230,6 +240,12 @@ const std::vector<Scenario>& scenarios() {
          [](Store& s) { EXPECT_TRUE(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.2"}))); },
          [](Store& s) { return status_of(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.3"}))); }},
     };
+}
+
+std::vector<Scenario> all_scenarios() {
+    auto all = node_scenarios();
+    for (auto& scenario : iface_scenarios()) all.push_back(scenario);
+    for (auto& scenario : discovery_scenarios()) all.push_back(scenario);
     return all;
 }
 
@@ -353,7 +369,7 @@ TEST_P(Crash, AFullDiskAtAnyStepIsReportedAndLeavesOldOrNew) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Store, Crash, ::testing::ValuesIn(scenarios()),
+INSTANTIATE_TEST_SUITE_P(Store, Crash, ::testing::ValuesIn(all_scenarios()),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 // --- many processes at once ----------------------------------------------------------------------
