@@ -3,4 +3,4 @@
 # Usage: ./do build [ninja arguments]     build everything into build/
 set -euo pipefail
 [ -f build/build.ninja ] || meson setup build
-exec ninja -C build "$@"
+exec ninja -C build "$@" programs
