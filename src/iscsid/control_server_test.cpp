@@ -106,7 +106,7 @@ std::vector<control::Answer> ask(const Server& server, const control::Request& r
 
 std::vector<control::Answer> send_raw(const Server& server, std::string_view bytes) {
     os::ControlClient client = server.connect();
-    (void)client.send(bytes);  // it may be refused before all is sent
+    EXPECT_TRUE(client.send(bytes));
     return read_all(client);
 }
 

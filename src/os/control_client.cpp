@@ -21,6 +21,8 @@ base::Status ControlClient::send(std::string_view text) {
         const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
         if (sent < 0) {
             if (errno == EINTR) continue;
+            // Refused before it was read to its end: the answer says why.
+            if (errno == EPIPE) return {};
             return base::fail_errno(ErrorCode::DaemonCommunication, errno, "request to iscsid");
         }
         text.remove_prefix(static_cast<std::size_t>(sent));

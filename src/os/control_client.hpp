@@ -20,7 +20,8 @@ public:
     // DaemonNotConnected when nobody listens (errno's text in the message).
     static base::Result<ControlClient> connect(UnixAddress address);
 
-    // The whole text, blocking. Error: DaemonCommunication.
+    // The whole text, blocking. A daemon that refuses it unread is no error here: read_line() gets
+    // its answer. Error: DaemonCommunication.
     base::Status send(std::string_view text);
 
     // The next line without its '\n'; nullopt when the daemon has closed the connection after a
