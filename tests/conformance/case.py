@@ -90,7 +90,6 @@ class Case:
     seen: tuple = ()                              # names of PDUs the target must have received
     later: Optional[object] = None                # check(target) -> message or None, after the run
     v6: bool = False                              # needs IPv6 loopback and the iSCSI port free
-    process: bool = False                         # also run with the programs
 
 
 # -- a disk with known content ------------------------------------------------------------------------------

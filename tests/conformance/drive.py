@@ -45,7 +45,7 @@ def settings_of(case, target, address="127.0.0.1"):
     if case.mode == "session":
         settings["target"] = case.config.names[0]
     if _may_retry(case.expect):
-        settings["login_timeout"] = "15"
+        settings["login_timeout"] = "25"
     settings.update(case.login)
     return settings
 

@@ -150,7 +150,7 @@ PROOF = (
 )
 
 SECRETS = (
-    Case("wrong secret", LoginFails(AUTH_FAILED), process=True,
+    Case("wrong secret", LoginFails(AUTH_FAILED),
          **_with(ONE_WAY, {"username": "alice", "password": "another-secret0"})),
     Case("wrong user", LoginFails(AUTH_FAILED), **_with(ONE_WAY, {"username": "bob", "password": "alices-secret-0"})),
     Case("no credentials where some are needed", LoginFails(AUTH_FAILED), config=Config(chap=ONE_WAY)),

@@ -42,7 +42,7 @@ def _more(data):
 
 
 GOOD = (
-    _case("one target", _found(TARGET_NAME), process=True),
+    _case("one target", _found(TARGET_NAME)),
     _case("three targets", _found(*_NAMES[:3]), config=Config(names=_NAMES[:3])),
     _case("200 targets", _found(*_NAMES), config=Config(names=_NAMES)),
     _case("200 targets in pieces of 512 bytes", _found(*_NAMES), config=Config(names=_NAMES, text_chunk=512)),
@@ -96,12 +96,12 @@ BAD = (
 )
 
 LOGINS = (
-    _case("login refused for authentication", DiscoveryFails((AUTH_FAILED,)), process=True,
+    _case("login refused for authentication", DiscoveryFails((AUTH_FAILED,)),
           config=Config(discovery_chap=_SECRET)),
     _case("login refused for authorization", DiscoveryFails((AUTH_FAILED,)), (On(
         LOGIN, both(change(class_=2, detail=2, flags=0), own(data=b"")), times=EVERY),)),
     _case("login refused as not found", DiscoveryFails((FATAL_LOGIN,)), (On(
-        LOGIN, both(change(class_=2, detail=3, flags=0), own(data=b"")), times=EVERY),), process=True),
+        LOGIN, both(change(class_=2, detail=3, flags=0), own(data=b"")), times=EVERY),)),
     _case("login refused for resources", DiscoveryFails((PDU_TIMEOUT,)), (On(
         LOGIN, both(change(class_=3, detail=2, flags=0), own(data=b"")), times=EVERY),)),
     _case("login refused for resources once", _found(TARGET_NAME), (On(

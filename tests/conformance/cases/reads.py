@@ -164,7 +164,7 @@ _SENSE_LENGTHS = (0, 1, 2, 3, 7, 8, 12, 13, 14, 17, 18, 19, 20, 32, 96, 252, 255
 
 SENSE = tuple(
     Case(f"sense of {length} bytes", _MEDIUM_ERROR if length > 12 else _NO_SENSE, (_for_good("recv-scsi-command", answer(
-        Reply(status=CHECK_CONDITION, sense=fixed_sense(disk.MEDIUM_ERROR, 0x11, 0, length)))),), process=length == 18)
+        Reply(status=CHECK_CONDITION, sense=fixed_sense(disk.MEDIUM_ERROR, 0x11, 0, length)))),))
     for length in _SENSE_LENGTHS
 )
 

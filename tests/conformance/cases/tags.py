@@ -60,7 +60,7 @@ WRONG_KIND = (
         pdu, conn.build(DATA_IN, data=bytes(512), consume=False, itt=pdu.itt, ttt=RESERVED_TAG)], cmd="read"),), _APART),
 )
 
-_SHORT = {"command_timeout": "5", "abort_timeout": "5", "lu_reset_timeout": "5", "tgt_reset_timeout": "5"}
+_SHORT = {"command_timeout": "5", "abort_timeout": "30", "lu_reset_timeout": "30", "tgt_reset_timeout": "30"}
 TMF_SENT = "send-tmf-response"
 _UNANSWERED = On(COMMAND, skip, cmd="read")
 
@@ -72,7 +72,7 @@ def _tmf(name, expect, *steps, seen=("tmf-request",), **more):
 _ESCALATED = Either(Works(), Drops(EH_SESSION_RST, CONN_FAILED))
 
 UNANSWERED = (
-    _tmf("read never answered: aborted", Works(), process=True),
+    _tmf("read never answered: aborted", Works()),
     Case("write never answered: aborted", Works(), (On(COMMAND, skip, cmd="write"),), login=_SHORT,
          run=("write 0 8 3", "read 0 8"), seen=("tmf-request",)),
     _tmf("abort answered 1, task does not exist", _ESCALATED, On(TMF_SENT, change(response=1))),

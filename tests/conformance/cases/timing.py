@@ -9,15 +9,14 @@ from .chap import _BOTH, MUTUAL
 
 LOGIN = "send-login-response"
 _NO_TIME = LoginRetried((TRANS_TIMEOUT, PDU_TIMEOUT))
-_SHORT = {"login_timeout": "8"}
+_SHORT = {"login_timeout": "15"}
 _PINGS = {"noop_out_interval": "4", "noop_out_timeout": "4"}
-_COMMAND = {"command_timeout": "6", "abort_timeout": "6"}
+_COMMAND = {"command_timeout": "6", "abort_timeout": "30"}
 _GONE = (CONN_FAILED, TCP_CONN_CLOSE)
 
 SLOW = (
     Case("login response a byte at a time, in time", Works(), (On(LOGIN, drip(0)),), login={"login_timeout": "200"}),
-    Case("login response a byte at a time, too slowly", _NO_TIME, (On(LOGIN, drip(0.01), times=EVERY),), login=_SHORT,
-         process=True),
+    Case("login response a byte at a time, too slowly", _NO_TIME, (On(LOGIN, drip(0.02), times=EVERY),), login=_SHORT),
     Case("Data-In a byte at a time", Works(), (On("send-data-in", drip(0), cmd="read"),),
          login={"command_timeout": "300"}, run=("read 0 2", "read 2 2")),
     Case("Data-In a byte at a time, too slowly", Drops(EH_SESSION_RST, NOP_TIMEDOUT, *_GONE),
@@ -27,8 +26,8 @@ SLOW = (
 )
 
 QUIET = (
-    Case("silence after the connection", _NO_TIME, (On("connect", silence, times=EVERY),), login=_SHORT, process=True),
-    Case("silence after the connection, once", Works(connections=2), (On("connect", silence),), login=_SHORT),
+    Case("silence after the connection", _NO_TIME, (On("connect", silence, times=EVERY),), login=_SHORT),
+    Case("silence after the connection, once", Works(connections=2), (On("connect", silence),), login={"login_timeout": "40"}),
     Case("silence after half a login header", _NO_TIME, (On(LOGIN, stop_half_way(24), times=EVERY),), login=_SHORT),
     Case("silence after the login header", _NO_TIME, (On(LOGIN, stop_half_way(48), times=EVERY),), login=_SHORT),
     Case("silence after half the login text", _NO_TIME, (On(LOGIN, stop_half_way(90), times=EVERY),), login=_SHORT),
@@ -36,7 +35,7 @@ QUIET = (
            (On(LOGIN, mute_and_drop, times=EVERY, nth=stage),),
            Config(chap=MUTUAL), login=dict(_BOTH, **_SHORT)) for stage in (1, 2, 3, 4)),
     Case("silence after a command", Drops(NOP_TIMEDOUT), (On("recv-scsi-command", mute_and_drop, cmd="read"),),
-         login=_PINGS, process=True),
+         login=_PINGS),
     Case("silence after half a Data-In header", Drops(NOP_TIMEDOUT), (On("send-data-in", stop_half_way(20)),), login=_PINGS),
     Case("silence after half a Data-In", Drops(NOP_TIMEDOUT), (On("send-data-in", stop_half_way(1000)),), login=_PINGS),
     Case("silence when idle", Drops(NOP_TIMEDOUT), (On("recv-nop-out", mute_and_drop),), login=_PINGS,
@@ -44,11 +43,11 @@ QUIET = (
 )
 
 ENDS = (
-    Case("closed on connection", LoginRetried(), (On("connect", close, times=EVERY),), process=True),
+    Case("closed on connection", LoginRetried(), (On("connect", close, times=EVERY),)),
     Case("closed on connection, once", Works(connections=2), (On("connect", close),)),
     Case("reset on connection", LoginRetried(), (On("connect", reset, times=EVERY),)),
     Case("closed after the login request", LoginRetried(), (On("recv-login-request", close, times=EVERY),)),
-    Case("closed when idle", Drops(*_GONE), (On("send-data-in", lambda conn, pdu: [pdu, close]),), process=True),
+    Case("closed when idle", Drops(*_GONE), (On("send-data-in", lambda conn, pdu: [pdu, close]),)),
     Case("reset when idle", Drops(*_GONE), (On("send-data-in", lambda conn, pdu: [pdu, reset]),)),
     Case("closed with a read under way", Drops(*_GONE), (On("recv-scsi-command", close, cmd="read"),)),
     Case("reset with a read under way", Drops(*_GONE), (On("recv-scsi-command", reset, cmd="read"),)),

@@ -55,7 +55,7 @@ def _reject(reason, expect, data=lambda conn, pdu: bytes(pdu.bhs), name=None, **
 
 
 _REFUSED = Either(Fails(), Drops(PROTO, CONN_FAILED, DATALEN, DATA_DGST), Works())
-_SHORT = {"command_timeout": "6", "abort_timeout": "6"}
+_SHORT = {"command_timeout": "6", "abort_timeout": "30"}
 
 REJECTS = tuple(_reject(reason, _REFUSED, login=_SHORT) for reason in (
     0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0xFF)) + (
@@ -90,7 +90,7 @@ ASYNCS = (
     _async(0, Works(), "async 0, LUNs changed", data=_LUNS_CHANGED),
     _async(0, Works(), "async 0 without sense"),
     _async(0, Either(Works(), Drops(PROTO, DATALEN)), "async 0, sense length lies", data=b"\xff\xff\x70"),
-    _async(1, _ENDED, "async 1, logout asked for", p3=1, seen=("logout-request",), process=True),
+    _async(1, _ENDED, "async 1, logout asked for", p3=1, seen=("logout-request",)),
     _async(1, _ENDED, "async 1 with no time", p3=0, seen=("logout-request",)),
     Case("async 1, then closed", _ENDED, (On(COMMAND, first(make(ASYNC, status=True, flags=0x80, itt=RESERVED_TAG,
                                                                  event=1, p3=1), close), cmd="read"),)),
@@ -99,7 +99,7 @@ ASYNCS = (
     _async(3, Either(Works(), _ENDED), "async 3, but nothing is dropped", p2=0, p3=0),
     *(Case(f"async {event}, then closed, back after {wait} s", _CLOSED, (On(COMMAND, first(make(
         ASYNC, status=True, flags=0x80, itt=RESERVED_TAG, event=event, p2=wait, p3=20), close), cmd="read"),),
-        Config(second=0.01), process=event == 3) for event in (2, 3) for wait in (0, 15)),
+        Config(second=0.01)) for event in (2, 3) for wait in (0, 15)),
     _async(4, Either(Works(), _ENDED), "async 4, negotiate again", p3=1, later=_asked_first),
     _async(5, Either(Works(), _ENDED), "async 5, undefined"),
     _async(77, Either(Works(), _ENDED), "async 77, undefined"),
@@ -117,7 +117,7 @@ def _logout(name, step, event=LOGOUT_SENT, expect=Works(), **more):
 
 
 LOGOUTS = (
-    Case("logout", Works(), run=_LOGOUT, seen=("logout-request",), process=True),
+    Case("logout", Works(), run=_LOGOUT, seen=("logout-request",)),
     *(_logout(f"logout answered {code}", change(response=code)) for code in (1, 2, 3, 77)),
     _logout("logout with times", change(time2wait=65535, time2retain=65535)),
     _logout("logout never answered", skip, "recv-logout-request", login={"logout_timeout": "6"}),
