@@ -10,7 +10,6 @@ stood on files of its file systems.
         box.run(["ip", "addr"]).ok()
 """
 
-import ctypes
 import fcntl
 import os
 import pathlib
@@ -39,7 +38,6 @@ sys.stdin.read()
 """
 
 _LOOP_CLR_FD = 0x4C01
-_LOOP_GET_STATUS64 = 0x4C05
 
 
 class Process:
@@ -95,6 +93,7 @@ class Sandbox:
         if self._holder.stdout.readline() != "ready\n":
             raise BedError(f"sandbox: {self._holder.stderr.read()}")
         self.init_pid = _only_child(self._holder.pid)
+        self._pid_namespace = os.readlink(f"/proc/{self.init_pid}/ns/pid").strip("pid:[]")
 
     def __enter__(self):
         return self
@@ -143,7 +142,7 @@ class Sandbox:
 
     def pids(self, name=None):
         """Host pids of the processes in the sandbox (but its init), optionally by command name."""
-        here = os.readlink(f"/proc/{self.init_pid}/ns/pid")
+        here = f"pid:[{self._pid_namespace}]"
         found = []
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) == self.init_pid:
@@ -170,18 +169,26 @@ class Sandbox:
         self._finalizers.append(action)
 
     def loops(self):
-        """Loop devices that stand on a file of a FUSE file system mounted by someone in here."""
-        mounts = set()
-        for pid in [self.init_pid, *self.pids()]:
-            mounts |= _mounted_devices(pid, "fuse")
-        return [path for path, backing in _all_loops() if backing in mounts]
+        """Loop devices that stand on a file of an iscsi-userd of this sandbox.
+
+        Such a file's name ends in .PIDNAMESPACE.PID.STARTTIME of its maker.
+        """
+        found = []
+        for path in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+            try:
+                words = path.read_text().strip().removesuffix(" (deleted)").split(".")
+            except OSError:
+                continue
+            if len(words) >= 4 and words[-3] == self._pid_namespace:
+                found.append(f"/dev/{path.parent.parent.name}")
+        return sorted(found)
 
     def destroy(self):
         """Kills everything in it, from any thread: what waits for its devices gets an error."""
         self._holder.kill()
         self._holder.wait()
-        # A loop device may still stand on a dead server's file; its I/O has failed by now.
-        for path in _orphans():
+        # Loop devices may still stand on files of a dead server; their I/O has failed by now.
+        for path in self.loops():
             _detach(path)
 
     def close(self, keep_logs=False):
@@ -190,10 +197,9 @@ class Sandbox:
             action()
         self._finalizers.clear()
         if alive:
-            loops = self.loops()
             self._holder.stdin.close()
             self._holder.wait()
-            for path in {*loops, *_orphans()}:
+            for path in self.loops():
                 _detach(path)
         for process in self._processes:
             process.outer.wait()
@@ -228,70 +234,6 @@ def _only_child(pid):
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
             return [0] if f.read().rsplit(")", 1)[1].split()[0] in "ZX" else None
     return wait_for(look, 10, f"a child of {pid}", step=0.002)[0]
-
-
-class _LoopInfo(ctypes.Structure):
-    _fields_ = [("device", ctypes.c_uint64), ("rest", ctypes.c_uint8 * 224)]
-
-
-def _all_loops():
-    """(path, device number of the backing file's file system) of each loop device in use."""
-    found = []
-    for path in pathlib.Path("/sys/block").glob("loop*"):
-        if not (path / "loop/backing_file").exists():
-            continue
-        device = f"/dev/{path.name}"
-        try:
-            fd = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            info = bytearray(ctypes.sizeof(_LoopInfo))
-            fcntl.ioctl(fd, _LOOP_GET_STATUS64, info)
-            found.append((device, _decode_device(_LoopInfo.from_buffer(info).device)))
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-    return found
-
-
-def _mounted_devices(pid, kind=""):
-    """Device numbers of the file systems (of a kind) in a process's mount namespace."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    found = set()
-    for line in lines:
-        fields = line.split()
-        if fields[fields.index("-") + 1].startswith(kind):
-            major, minor = map(int, fields[2].split(":"))
-            found.add(os.makedev(major, minor))
-    return found
-
-
-def _orphans():
-    """Loop devices whose backing file system no process has mounted any more: its server died."""
-    loops = [(path, backing) for path, backing in _all_loops() if os.major(backing) == 0]
-    if not loops:
-        return []
-    seen, mounted = set(), set()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                namespace = os.readlink(f"/proc/{entry}/ns/mnt")
-            except OSError:
-                continue
-            if namespace not in seen:
-                seen.add(namespace)
-                mounted |= _mounted_devices(entry)
-    return [path for path, backing in loops if backing not in mounted]
-
-
-def _decode_device(number):
-    """The kernel's huge_encode_dev() form is the one of makedev() in glibc."""
-    return os.makedev(os.major(number), os.minor(number))
 
 
 def _detach(device):
