@@ -15,7 +15,8 @@ struct ProcessIdentity {
 };
 
 ProcessIdentity this_process();
-// Whether it has certainly ended. Of processes in other pid namespaces nothing is certain.
+// Whether it has certainly ended. Of processes in other pid namespaces nothing is certain, unless
+// we are in the initial one, which sees all.
 bool has_ended(const ProcessIdentity& process);
 
 }  // namespace iscsi::os
