@@ -93,6 +93,9 @@ class Sandbox:
         if self._holder.stdout.readline() != "ready\n":
             raise BedError(f"sandbox: {self._holder.stderr.read()}")
         self.init_pid = _only_child(self._holder.pid)
+        # Held open to the end: the kernel gives the number of a namespace that is gone to the next
+        # one at once, and the devices of that one are none of ours.
+        self._namespace_fd = os.open(f"/proc/{self.init_pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._pid_namespace = os.readlink(f"/proc/{self.init_pid}/ns/pid").strip("pid:[]")
 
     def __enter__(self):
@@ -203,6 +206,9 @@ class Sandbox:
                 _detach(path)
         for process in self._processes:
             process.outer.wait()
+        if self._namespace_fd >= 0:
+            os.close(self._namespace_fd)
+            self._namespace_fd = -1
         if keep_logs:
             print(f"logs kept in {self.dir}", file=sys.stderr)
         else:
