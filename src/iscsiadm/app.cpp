@@ -42,15 +42,17 @@ base::Result<store::Identity> App::identity() {
 const std::vector<control::SessionInfo>& App::sessions() {
     if (sessions_) return *sessions_;
     auto listed = list_sessions(daemon_, {});
-    if (!listed) (void)fail(listed.error());  // what cannot be listed is not there for the rest
+    if (!listed) output_.error_text(listed.error().message);
+    sessions_known_ = listed.has_value();
     sessions_ = listed ? std::move(*listed) : Sessions{};
     return *sessions_;
 }
 
 bool App::in_use(const record::Node& node) {
-    return std::ranges::any_of(sessions(), [&](const control::SessionInfo& session) {
+    const bool used = std::ranges::any_of(sessions(), [&](const control::SessionInfo& session) {
         return uses(session, node, os::same_address);
     });
+    return used || !sessions_known_;
 }
 
 base::Result<store::NodePattern> App::pattern() {

@@ -34,9 +34,9 @@ public:
     // Our name, from the running iscsid, else from the file.
     base::Result<store::Identity> identity();
 
-    // All sessions: the daemon's own and the kernel's. Empty when the daemon does not run.
+    // All sessions. Empty when they cannot be listed, which is then printed.
     const std::vector<control::SessionInfo>& sessions();
-    // One session uses this record.
+    // A session uses this record, or it cannot be known that none does.
     bool in_use(const record::Node& node);
 
     // What -T, -p and -I select. Error: an unknown iface, worded as mode node words it.
@@ -60,6 +60,7 @@ private:
     Daemon daemon_;
     std::optional<store::Conf> conf_;
     std::optional<std::vector<control::SessionInfo>> sessions_;
+    bool sessions_known_ = false;
 };
 
 // Refusal to change the transport of a record with a session.

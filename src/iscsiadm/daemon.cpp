@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using os::ControlClient;
 
-constexpr std::size_t kConfBytesMax = 1024 * 1024;
+constexpr std::size_t kConfBytesMax = 1'048'576;
 // How long an answer may take. What waits for targets has no limit here: iscsid has one for it.
 constexpr std::chrono::milliseconds kInfoTimeout = 1s;
 constexpr std::chrono::milliseconds kListTimeout = 30s;
@@ -34,9 +34,9 @@ os::UnixAddress address() {
             .abstract = true};
 }
 
-std::unexpected<base::Error> not_running(WhenDown when_down) {
+std::unexpected<base::Error> not_running(bool could_not_start) {
     std::string message;
-    if (when_down == WhenDown::StartIt) {
+    if (could_not_start) {
         message =
             "iscsid is not running. Could not start it up automatically using the startup command "
             "in the iscsid.conf iscsid.startup setting. Please check that the file exists or that "
@@ -75,15 +75,17 @@ bool Daemon::run_startup_command() const {
 base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDown when_down,
                                         const AnswerHandler& on_answer) {
     auto client = ControlClient::connect(address());
+    bool could_not_start = false;
     if (!client && client.error().code == base::ErrorCode::DaemonNotConnected &&
-        when_down == WhenDown::StartIt && run_startup_command()) {
+        when_down == WhenDown::StartIt) {
+        could_not_start = !run_startup_command();
         // Whatever starts iscsid returns when its socket is there: systemd's unit, and iscsid
         // itself, whose parent waits for that.
         client = ControlClient::connect(address());
     }
     if (!client) {
         if (client.error().code == base::ErrorCode::DaemonNotConnected) {
-            return not_running(when_down);
+            return not_running(could_not_start);
         }
         return std::unexpected(std::move(client).error());
     }

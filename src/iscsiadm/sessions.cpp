@@ -4,13 +4,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "config.h"
+#include "os/files.hpp"
+
 namespace iscsi::iscsiadm {
 
 namespace {
 
+// Where the processes of user space sessions have their sockets.
+constexpr const char* kUserSessions = ISCSI_RUNDIR "/userd";
+
 bool address_matches(const std::string& a, const std::string& b,
                      const store::SameAddress& same_address) {
     return a == b || (same_address && same_address(a, b));
+}
+
+// Sessions in user space outlive iscsid, and only iscsid can tell about them.
+bool sessions_may_remain() {
+    const auto entries = os::system_files().list(kUserSessions);
+    return entries && std::ranges::any_of(*entries, [](const os::DirectoryEntry& entry) {
+               return entry.name.ends_with(".sock");
+           });
 }
 
 }  // namespace
@@ -22,11 +36,13 @@ base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions
             sessions.push_back(*session);
         }
     };
-    const auto done = daemon.ask(request, WhenDown::LeaveIt, take);
-    if (!done && done.error().code != base::ErrorCode::DaemonNotConnected) {
-        return std::unexpected(done.error());
+    auto done = daemon.ask(request, WhenDown::LeaveIt, take);
+    if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {
+        if (!sessions_may_remain()) return sessions;
+        done = daemon.ask(request, WhenDown::StartIt, take);
     }
-    if (done && done->code != base::ErrorCode::Success) {
+    if (!done) return std::unexpected(std::move(done).error());
+    if (done->code != base::ErrorCode::Success) {
         return std::unexpected(base::Error{done->code, done->message});
     }
     std::ranges::sort(sessions, {}, [](const control::SessionInfo& session) {

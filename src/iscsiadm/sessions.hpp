@@ -15,7 +15,7 @@ namespace iscsi::iscsiadm {
 
 using Sessions = std::vector<control::SessionInfo>;
 
-// Asks the daemon, which need not run: then there are none of its own. Sorted as the kernel's
+// Asks the daemon, which need not run when it has left no session behind. Sorted as the kernel's
 // directory of sessions is: session1, session10, session2.
 base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions& request);
 

@@ -146,6 +146,10 @@ CASES = with_differences([
                 node(_B, "10.0.0.2")],
          daemon=Script(login_errors={_A: 8})),
 
+    *[Case(f"start command, {line}", [f"iscsiadm {line}"] * 2,
+           state=[*_ONE, conf({"iscsid.startup": "echo once >> /etc/iscsi/started"})], daemon=None)
+      for line in ("-m node -l", "-m node -L all", "-m session", "-m node", "-k 0")],
+
     # records in use
     Case("delete in use", [f"iscsiadm -m node -T {_A} -o delete", "iscsiadm -m node -o delete"],
          state=_RECORDS, daemon=_JUST_ONE),
