@@ -2,16 +2,9 @@
 #include "session/login.hpp"
 
 #include <algorithm>
-#include <array>
-#include <deque>
 #include <utility>
 
-#include "proto/pdu.hpp"
-#include "proto/text.hpp"
-#include "session/chap.hpp"
-#include "session/negotiation.hpp"
-#include "session/pdu_reader.hpp"
-#include "session/target_address.hpp"
+#include "session/login_impl.hpp"
 
 namespace iscsi::session {
 
@@ -20,33 +13,9 @@ using proto::Stage;
 
 namespace {
 
-// Section 6.3: until negotiated otherwise, which never happens before the login is over, each side
-// takes this much.
-constexpr std::uint32_t kLoginDataBytesMax = 8192;
-constexpr std::size_t kLoginTextBytesMax = 64 * 1024;  // of one text, joined by the C bit
-constexpr unsigned kLoginRoundsMax = 64;  // exchanges that bring no piece of a longer text
-
-// What the last request has asked for.
-//
-//   with credentials                          T            T
-//   ------------> AuthMethod --> ChapList --> ChapProof ------> Operational ----> Done
-//                     |  None, no T               | no T   ^         ^ |T
-//                     +-------------> SecurityEnd <+       |         | |no T: answers
-//                     |  None, T          |      T         |         +-+
-//                     +-------------------+----------------+
-//   without credentials: starts at Operational. Any failure leads to Done.
-enum class Step : std::uint8_t {
-    AuthMethod,   // offered the methods
-    ChapList,     // offered CHAP algorithms
-    ChapProof,    // answered the target's challenge, perhaps set it one
-    SecurityEnd,  // nothing is left but the target's consent to leave the stage
-    Operational,
-    Done,
-};
-
-Stage stage_of(Step step) {
-    return step == Step::Operational ? Stage::LoginOperationalNegotiation
-                                     : Stage::SecurityNegotiation;
+Stage stage_of(LoginStep step) {
+    return step == LoginStep::Operational ? Stage::LoginOperationalNegotiation
+                                          : Stage::SecurityNegotiation;
 }
 
 Stage stage_after(Stage stage) {
@@ -58,75 +27,6 @@ bool is_authentication_key(std::string_view key) {
     return key == "AuthMethod" || key.starts_with("CHAP_");
 }
 
-}  // namespace
-
-proto::Isid isid_for_session(std::uint32_t sid) {
-    return {{0x00, 0x02, 0x3d, static_cast<std::uint8_t>(sid >> 16 & 0xff),
-             static_cast<std::uint8_t>(sid >> 8 & 0xff), static_cast<std::uint8_t>(sid & 0xff)}};
-}
-
-class LoginEngine::Impl {
-public:
-    Impl(LoginConfig config, base::Random& random, Instant now);
-
-    std::span<std::byte> recv_window();
-    void on_received(std::size_t count, Instant now);
-    std::span<const base::ConstByteSpan> send_window();
-    void on_sent(std::size_t count);
-    Instant deadline() const;
-    void on_deadline(Instant now);
-    std::optional<Event> next_event();
-    bool done() const { return step_ == Step::Done; }
-
-private:
-    // Sending
-    void start(Instant now);
-    void add(std::string_view key, std::string_view value);
-    void request(Step step, bool transit, Instant now);
-    void send_segment(Instant now);
-    // Receiving
-    void on_response(Instant now);
-    bool check_response(const proto::LoginResponse& response);
-    bool check_flags(const proto::LoginResponse& response);
-    void on_status(const proto::LoginResponse& response);
-    void on_redirect(const proto::LoginResponse& response);
-    void on_text(const proto::LoginResponse& response, Instant now);
-    // One per stage and step
-    void on_security(const std::vector<proto::TextPair>& keys, bool transit, Instant now);
-    void on_auth_method(const std::vector<proto::TextPair>& keys, bool transit, Instant now);
-    void on_challenge(const std::vector<proto::TextPair>& keys, Instant now);
-    void on_proof(const std::vector<proto::TextPair>& keys, bool transit, Instant now);
-    void leave_security(bool transit, Instant now);
-    void start_operational(Instant now);
-    void on_operational_end(const proto::LoginResponse& response);
-    // Endings
-    void finish(Event event);
-    void fail(LoginStatus status, std::string text);
-    void fail_pdu(std::string_view why);
-    void fail_negotiation(const NegotiationError& error);
-    void fail_chap(const ChapFailure& failure);
-    void notice(base::LogLevel level, std::string text) { events_.push_back(Notice{level, text}); }
-
-    LoginConfig config_;
-    Chap chap_;
-    Negotiation negotiation_;
-    Step step_ = Step::Operational;
-    bool transit_ = false;  // the T bit of the request at hand
-    proto::TextWriter out_;
-    proto::Bhs header_{};
-    std::vector<std::byte> data_;                   // segment and padding
-    std::array<base::ConstByteSpan, 2> to_send_{};  // what is left of header_ and data_
-    PduReader reader_{kLoginDataBytesMax};
-    proto::TextCollector in_{kLoginTextBytesMax};
-    unsigned rounds_ = 0;
-    bool answered_ = false;  // a response has arrived
-    proto::StatSn exp_stat_sn_;
-    Instant response_deadline_ = base::kNever;
-    std::deque<Event> events_;
-};
-
-namespace {
-
 Offer clamped(const Offer& offer) {
     Offer copy = offer;
     (void)clamp_offer(copy);  // the lines are given as notices by the constructor
@@ -134,6 +34,11 @@ Offer clamped(const Offer& offer) {
 }
 
 }  // namespace
+
+proto::Isid isid_for_session(std::uint32_t sid) {
+    return {{0x00, 0x02, 0x3d, static_cast<std::uint8_t>(sid >> 16 & 0xff),
+             static_cast<std::uint8_t>(sid >> 8 & 0xff), static_cast<std::uint8_t>(sid & 0xff)}};
+}
 
 LoginEngine::Impl::Impl(LoginConfig config, base::Random& random, Instant now)
     : config_(std::move(config)),
@@ -167,7 +72,7 @@ void LoginEngine::Impl::start(Instant now) {
     if (chap_.algorithms().empty()) return fail_chap({ChapErrc::AlgorithmFailed, {}});
     // None is offered exactly when the target need not prove itself; then it may end the stage.
     out_.add("AuthMethod", chap_.mutual() ? "CHAP" : "CHAP,None");
-    request(Step::AuthMethod, !chap_.mutual(), now);
+    request(LoginStep::AuthMethod, !chap_.mutual(), now);
 }
 
 // Sending -----------------------------------------------------------------------------------------
@@ -177,7 +82,7 @@ void LoginEngine::Impl::add(std::string_view key, std::string_view value) {
     out_.add(key, value.substr(0, value.find('\0')));
 }
 
-void LoginEngine::Impl::request(Step step, bool transit, Instant now) {
+void LoginEngine::Impl::request(LoginStep step, bool transit, Instant now) {
     step_ = step;
     transit_ = transit;
     send_segment(now);
@@ -323,70 +228,7 @@ void LoginEngine::Impl::on_text(const proto::LoginResponse& response, Instant no
     if (security) return on_security(authentication, response.transit, now);
     if (response.transit) return on_operational_end(response);
     negotiation_.write_answers(out_);
-    request(Step::Operational, /*transit=*/true, now);
-}
-
-// Security stage ----------------------------------------------------------------------------------
-
-void LoginEngine::Impl::on_security(const std::vector<proto::TextPair>& keys, bool transit,
-                                    Instant now) {
-    switch (step_) {
-        case Step::AuthMethod:
-            return on_auth_method(keys, transit, now);
-        case Step::ChapList:
-            return on_challenge(keys, now);
-        case Step::ChapProof:
-            return on_proof(keys, transit, now);
-        case Step::SecurityEnd:
-            if (!keys.empty()) return fail_chap({ChapErrc::UnexpectedKey, {}});
-            return leave_security(transit, now);
-        case Step::Operational:
-        case Step::Done:
-            break;
-    }
-    CHECK(false);
-}
-
-void LoginEngine::Impl::on_auth_method(const std::vector<proto::TextPair>& keys, bool transit,
-                                       Instant now) {
-    if (keys.empty()) return fail_chap({ChapErrc::MethodBad, {}});
-    if (keys.size() != 1 || keys[0].key != "AuthMethod") {
-        return fail_chap({ChapErrc::UnexpectedKey, {}});
-    }
-    const std::string_view method = keys[0].value;
-    if (method == "Reject") return fail_chap({ChapErrc::MethodFailed, {}});
-    if (method == "None") {
-        if (chap_.mutual()) return fail_chap({ChapErrc::MethodNone, {}});
-        return leave_security(transit, now);
-    }
-    if (method != "CHAP") return fail_chap({ChapErrc::MethodBad, {}});
-    if (transit) return fail_chap({ChapErrc::TransitBitBad, {}});
-    out_.add("CHAP_A", chap_.algorithms());
-    request(Step::ChapList, /*transit=*/false, now);
-}
-
-void LoginEngine::Impl::on_challenge(const std::vector<proto::TextPair>& keys, Instant now) {
-    const auto answer = chap_.on_challenge(keys);
-    if (!answer) return fail_chap(answer.error());
-    for (const auto& [key, value] : *answer) add(key, value);
-    request(Step::ChapProof, /*transit=*/true, now);
-}
-
-void LoginEngine::Impl::on_proof(const std::vector<proto::TextPair>& keys, bool transit,
-                                 Instant now) {
-    if (chap_.mutual()) {
-        const auto proven = chap_.on_proof(keys);
-        if (!proven) return fail_chap(proven.error());
-    } else if (!keys.empty()) {
-        return fail_chap({ChapErrc::UnexpectedKey, {}});
-    }
-    leave_security(transit, now);
-}
-
-void LoginEngine::Impl::leave_security(bool transit, Instant now) {
-    if (transit) return start_operational(now);
-    negotiation_.write_answers(out_);
-    request(Step::SecurityEnd, /*transit=*/true, now);
+    request(LoginStep::Operational, /*transit=*/true, now);
 }
 
 // Operational stage -------------------------------------------------------------------------------
@@ -394,7 +236,7 @@ void LoginEngine::Impl::leave_security(bool transit, Instant now) {
 void LoginEngine::Impl::start_operational(Instant now) {
     negotiation_.write_answers(out_);
     negotiation_.write_offer(out_);
-    request(Step::Operational, /*transit=*/true, now);
+    request(LoginStep::Operational, /*transit=*/true, now);
 }
 
 void LoginEngine::Impl::on_operational_end(const proto::LoginResponse& response) {
@@ -412,150 +254,6 @@ void LoginEngine::Impl::on_operational_end(const proto::LoginResponse& response)
                     .exp_stat_sn = exp_stat_sn_,
                     .exp_cmd_sn = response.exp_cmd_sn,
                     .max_cmd_sn = response.max_cmd_sn});
-}
-
-// Endings -----------------------------------------------------------------------------------------
-
-namespace {
-
-LoginFailed rejected(const proto::LoginResponse& response, std::string text) {
-    return {.status = LoginStatus::Failed,
-            .retryable = false,
-            .code = base::ErrorCode::FatalLogin,
-            .status_class = response.status_class,
-            .status_detail = response.status_detail,
-            .text = std::move(text)};
-}
-
-// Section 11.13.5; which of them are worth another attempt is open-iscsi's judgement.
-LoginFailed by_initiator_error(const proto::LoginResponse& response) {
-    auto failed = rejected(response, {});
-    switch (response.status_detail) {
-        case 0x01:
-            failed.code = base::ErrorCode::LoginAuthFailed;
-            failed.text = "login rejected: Initiator failed authentication with target";
-            break;
-        case 0x02:
-            failed.code = base::ErrorCode::LoginAuthFailed;
-            failed.text = "login rejected: initiator failed authorization with target";
-            break;
-        case 0x03:
-            failed.text = "login rejected: initiator error - target not found (02/03)";
-            break;
-        case 0x05:
-            failed.text = "login rejected: incompatible version (02/05), non-retryable, giving up";
-            break;
-        default:
-            failed.text =
-                fmt::format("login rejected: initiator error (02/{:02x})", response.status_detail);
-            break;
-    }
-    return failed;
-}
-
-}  // namespace
-
-void LoginEngine::Impl::on_status(const proto::LoginResponse& response) {
-    const auto status = static_cast<proto::LoginStatusClass>(response.status_class);
-    if (status == proto::LoginStatusClass::Redirection) return on_redirect(response);
-    if (status == proto::LoginStatusClass::InitiatorError) {
-        auto failed = by_initiator_error(response);
-        if (response.status_detail == 0x01) {
-            notice(base::LogLevel::Error,
-                   fmt::format("Login failed to authenticate with target {}", config_.target_name));
-        }
-        return finish(std::move(failed));
-    }
-    if (status != proto::LoginStatusClass::TargetError) {
-        return finish(rejected(
-            response, fmt::format("login response with unknown status class 0x{:x}, detail 0x{:x}",
-                                  response.status_class, response.status_detail)));
-    }
-    auto failed = rejected(
-        response, fmt::format("login rejected: target error (03/{:02x})", response.status_detail));
-    failed.retryable = true;
-    failed.code = base::ErrorCode::Login;
-    finish(std::move(failed));
-}
-
-void LoginEngine::Impl::on_redirect(const proto::LoginResponse& response) {
-    constexpr std::uint8_t kTemporarily = 1;
-    constexpr std::uint8_t kPermanently = 2;
-    auto failed = rejected(response, {});
-    failed.status = LoginStatus::RedirectionFailed;
-    failed.retryable = true;
-    failed.code = base::ErrorCode::Login;
-    if (response.status_detail != kTemporarily && response.status_detail != kPermanently) {
-        failed.text = fmt::format("login rejected: redirection type 0x{:x} not supported",
-                                  response.status_detail);
-        return finish(std::move(failed));
-    }
-    (void)in_.append(reader_.data());  // a text too long has no readable end
-    const auto keys = in_.take();
-    std::optional<TargetAddress> address;
-    for (const auto& pair : keys.value_or(std::vector<proto::TextPair>{})) {
-        if (pair.key != "TargetAddress") continue;
-        address = parse_target_address(pair.value);
-        failed.text = fmt::format("login redirected to {}, which is no address",
-                                  proto::printable(pair.value));
-    }
-    if (!address) {
-        if (failed.text.empty()) failed.text = "login redirected without an address";
-        return finish(std::move(failed));
-    }
-    finish(Redirect{.address = address->address,
-                    .port = address->port,
-                    .target_portal_group_tag = address->target_portal_group_tag,
-                    .permanent = response.status_detail == kPermanently});
-}
-
-Instant LoginEngine::Impl::deadline() const {
-    if (done()) return base::kNever;
-    return base::earlier(response_deadline_, config_.login_deadline);
-}
-
-void LoginEngine::Impl::on_deadline(Instant now) {
-    if (done() || now < deadline()) return;
-    finish(LoginFailed{.status = LoginStatus::IoError,
-                       .retryable = true,
-                       .code = base::ErrorCode::PduTimeout,
-                       .text = "login response timed out"});
-}
-
-std::optional<LoginEngine::Event> LoginEngine::Impl::next_event() {
-    if (events_.empty()) return std::nullopt;
-    auto event = std::move(events_.front());
-    events_.pop_front();
-    return event;
-}
-
-void LoginEngine::Impl::finish(Event event) {
-    if (done()) return;
-    step_ = Step::Done;
-    events_.push_back(std::move(event));
-}
-
-void LoginEngine::Impl::fail(LoginStatus status, std::string text) {
-    finish(LoginFailed{.status = status, .text = std::move(text)});
-}
-
-void LoginEngine::Impl::fail_pdu(std::string_view why) {
-    fail(LoginStatus::InvalidPdu, fmt::format("Login response is invalid: {}", why));
-}
-
-void LoginEngine::Impl::fail_negotiation(const NegotiationError& error) {
-    fail(LoginStatus::NegotiationFailed,
-         fmt::format("Login negotiation failed, {}", error.describe()));
-}
-
-void LoginEngine::Impl::fail_chap(const ChapFailure& failure) {
-    if (!failure.detail.empty()) {
-        notice(base::LogLevel::Error,
-               fmt::format("failing authentication, {} {}", failure.detail, config_.target_name));
-    }
-    fail(LoginStatus::AuthenticationFailed,
-         fmt::format("Login authentication failed with target {}, {}", config_.target_name,
-                     chap_error_text(failure.error)));
 }
 
 // The public face ---------------------------------------------------------------------------------
