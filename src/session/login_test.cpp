@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 
+#include "session/chap.hpp"
 #include "session/testing/peer.hpp"
 
 namespace iscsi::session {
@@ -630,6 +632,41 @@ TEST_F(Login, MutualChapSendsItsChallengeAfterTheResponse) {
     EXPECT_EQ(notices_,
               "failing authentication, received incorrect CHAP response from target "
               "iqn.2026-11.test:disk\n");
+}
+
+TEST_F(Login, MutualChapEndsWithAProof) {
+    start(chap_config(true));
+    (void)request();
+    respond(response(kSecurity, false), "AuthMethod=CHAP;");
+    (void)request();
+    respond(response(kSecurity, false), kMd5Challenge);
+    const auto ours = *proto::parse_text(text_of(request().text));
+    ASSERT_EQ(ours.size(), 4U);
+    const std::array<std::byte, 1> id{
+        static_cast<std::byte>(*proto::parse_text_number(ours[2].value))};
+    const auto challenge = *proto::parse_text_binary(ours[3].value, 16);
+    const auto proof = libcrypto_digests().hash(
+        record::ChapAlgorithm::Md5, {id, base::as_bytes("target secret 12"), challenge});
+    respond(response(kSecurity, true),
+            "CHAP_N=target;CHAP_R=" + proto::print_text_binary(proof) + ";");
+
+    EXPECT_EQ(request().header.current_stage, kOperational);
+    respond(response(kOperational, true), kAgreement);
+    EXPECT_TRUE(std::holds_alternative<LoggedIn>(outcome()));
+}
+
+TEST_F(Login, LeavingAStageUnaskedIsRefused) {
+    start(chap_config(true));
+    (void)request();
+    respond(response(kSecurity, true), "AuthMethod=CHAP;");
+    EXPECT_EQ(failure().text, "Login response is invalid: its T bit is set, ours was not");
+
+    start(chap_config(false));
+    (void)request();
+    respond(response(kSecurity, false), "AuthMethod=CHAP;");
+    (void)request();
+    respond(response(kSecurity, true), kMd5Challenge);
+    EXPECT_EQ(failure().text, "Login response is invalid: its T bit is set, ours was not");
 }
 
 TEST_F(Login, MutualChapDoesNotLetTheTargetOff) {
