@@ -2,29 +2,14 @@
 #include "record/schema.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
 #include "base/check.hpp"
+#include "base/spelling.hpp"
 
 namespace iscsi::record {
 
 namespace {
-
-// Levenshtein distance: insertions, deletions and replacements that turn one into the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-        }
-    }
-    return row.back();
-}
 
 template <class Record>
 const Iface* iface_of(const Record&) {
@@ -95,20 +80,9 @@ bool is_shown(const Key<Record>& key, const Record& record) {
 
 template <class Record>
 std::string_view nearest_name(std::string_view name) {
-    constexpr std::size_t kEditsMax = 2;
-    std::string_view nearest;
-    std::size_t fewest = kEditsMax + 1;
-    for (const auto* key : schema<Record>().show_order()) {
-        const std::string_view candidate = key->info.name;
-        const auto longer = std::max(name.size(), candidate.size());
-        if (longer - std::min(name.size(), candidate.size()) >= fewest) continue;
-        const std::size_t edits = edit_distance(name, candidate);
-        if (edits < fewest) {
-            fewest = edits;
-            nearest = candidate;
-        }
-    }
-    return nearest;
+    std::vector<std::string_view> names;
+    for (const auto* key : schema<Record>().show_order()) names.push_back(key->info.name);
+    return base::nearest_word(name, names);
 }
 
 #define ISCSI_INSTANTIATE(Record)                              \
