@@ -10,6 +10,7 @@
 
 #include "iscsiadm/command.hpp"
 #include "iscsiadm/daemon.hpp"
+#include "iscsiadm/hints.hpp"
 #include "iscsiadm/output.hpp"
 #include "store/conf.hpp"
 #include "store/store.hpp"
@@ -48,6 +49,12 @@ public:
 
     // Prints what is remarkable about an update that succeeded.
     base::Status tell(const base::Result<record::Notes>& updated);
+
+    // Says what may be wrong with the assignments of the command, which were refused.
+    template <class Record>
+    void hint() {
+        for (const auto& text : hints_for_update<Record>(command_.assignments)) output_.hint(text);
+    }
 
     // Prints an error; returns the exit status it stands for.
     int fail(const base::Error& error);

@@ -96,7 +96,10 @@ int operate(App& app, const DiscoveryId& id) {
         return app.fail(ErrorCode::Invalid, "Update requires name and value.");
     }
     const auto updated = app.tell(Records::update(app.store(), id, command.assignments));
-    return updated ? kSuccess : app.fail(updated.error());
+    if (updated) return kSuccess;
+    const int status = app.fail(updated.error());
+    app.hint<typename Records::Record>();
+    return status;
 }
 
 int print_flat(App& app, std::span<const DiscoveryId> send_targets,

@@ -76,6 +76,7 @@ bool is_used(App& app, const std::string& name) {
 int report_update_failure(App& app, const std::string& name, const base::Error& error) {
     app.out().error_text(error.message);
     app.out().error("Could not update iface {}: {}", name, base::error_text(error.code));
+    app.hint<record::Iface>();
     // Compat: a refused update of an iface ends with success.
     return kSuccess;
 }

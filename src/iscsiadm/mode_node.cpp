@@ -91,9 +91,11 @@ int update_nodes(App& app, const NodePattern& pattern) {
         if (!in_use) return app.fail(in_use.error());
         if (*in_use) return app.fail(ErrorCode::SessionExists, kTransportInUse);
     }
-    return for_each_record(app, pattern, [&](const NodeId& id) {
+    const int status = for_each_record(app, pattern, [&](const NodeId& id) {
         return app.tell(app.store().update(id, assignments));
     });
+    if (status == status_of(ErrorCode::Invalid)) app.hint<record::Node>();
+    return status;
 }
 
 int delete_nodes(App& app, const NodePattern& pattern) {

@@ -79,7 +79,10 @@ int update_record(App& app, const control::SessionInfo& session) {
         return app.fail(ErrorCode::SessionExists, kTransportInUse);
     }
     const auto updated = app.tell(app.store().update(record_of(session), assignments));
-    return updated ? kSuccess : failed_on_record(app, updated.error());
+    if (updated) return kSuccess;
+    const int status = failed_on_record(app, updated.error());
+    if (status == status_of(ErrorCode::Invalid)) app.hint<record::Node>();
+    return status;
 }
 
 int delete_record(App& app, const control::SessionInfo& session) {

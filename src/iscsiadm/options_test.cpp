@@ -86,11 +86,12 @@ TEST(Options, OfOtherModesAreRefused) {
 }
 
 TEST(Options, RefuseAWrongModeBeforeAnythingAfterIt) {
-    const Parsed parsed({"-m", "bogus", "-h"});
+    const Parsed parsed({"-m", "nod", "-h"});
 
     EXPECT_EQ(parsed.status, 7);
     EXPECT_EQ(parsed.out, "");
-    EXPECT_EQ(parsed.err, "iscsiadm: mode -1 is not yet supported\n");
+    EXPECT_EQ(parsed.err,
+              "iscsiadm: mode -1 is not yet supported\niscsiadm: hint: did you mean node?\n");
 }
 
 TEST(Options, NeedAModeOrAPriority) {

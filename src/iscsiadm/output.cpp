@@ -17,6 +17,10 @@ void Output::notice(std::string_view text) {
     if (::isatty(::fileno(errors_)) == 1) error_text(text);
 }
 
+void Output::hint(std::string_view text) {
+    if (!text.empty()) error("hint: {}", text);
+}
+
 void Output::plain_error(std::string_view text) {
     const auto whole = fmt::format("{}\n", text);
     std::fwrite(whole.data(), 1, whole.size(), errors_);

@@ -35,6 +35,8 @@ public:
     // Something that a person at a terminal should know although all is well. Clients take words on
     // standard error for a failure, and further lines on standard output for results.
     void notice(std::string_view text);
+    // The way out of an error that has been printed; see hints.hpp. Nothing for an empty text.
+    void hint(std::string_view text);
     // A line without the program's name.
     void plain_error(std::string_view text);
 

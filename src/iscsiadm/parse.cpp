@@ -6,9 +6,11 @@
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/version.hpp"
 #include "iscsiadm/arguments.hpp"
+#include "iscsiadm/hints.hpp"
 #include "iscsiadm/options.hpp"
 #include "iscsiadm/session_id.hpp"
 
@@ -228,6 +230,9 @@ Parser::Outcome Parser::take_mode(std::string_view word) {
     const auto mode = std::ranges::find(modes(), word, &ModeInfo::word);
     if (mode == modes().end()) {
         output_.error("mode -1 is not yet supported");
+        std::vector<std::string_view> words;
+        for (const auto& known : modes()) words.push_back(known.word);
+        output_.hint(hint_for_word(word, words));
         return kInvalid;
     }
     command_.mode = mode->mode;
@@ -301,6 +306,9 @@ Parser::Outcome Parser::take_op(std::string_view word) {
     const auto op = find_word(kOps, word);
     if (!op) {
         output_.error("can not recognize operation: '{}'", word);
+        std::vector<std::string_view> words;
+        for (const auto& known : kOps) words.push_back(known.text);
+        output_.hint(hint_for_word(word, words));
         return kInvalid;
     }
     command_.ops.add(*op);

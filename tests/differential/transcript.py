@@ -19,6 +19,10 @@ _SOURCE_LINE = re.compile(r" +# \w+\.c:\w+\(\):\d+$")
 _GARBAGE = re.compile(r"(?<=unknown data type )-?\d+")
 
 
+# Ours adds such lines to those of an error; see doc/differences.md.
+_HINT = "iscsiadm: hint: "
+
+
 def normalise(line):
     return _GARBAGE.sub("N", _SOURCE_LINE.sub("", line))
 
@@ -27,7 +31,7 @@ def render(name, outcome):
     lines = [f"==== {name}"]
     for step in outcome.steps:
         lines.append(f"$ {step.line}")
-        for mark, text in (("O", step.out), ("E", step.err)):
+        for mark, text in (("O", step.out), ("E", _without_hints(step.err))):
             lines += [f"{mark}|{normalise(line)}" for line in text.split("\n")[:-1]]
             if text and not text.endswith("\n"):
                 lines.append(f"{mark}|{text.rsplit(chr(10), 1)[-1]}[no newline]")
@@ -35,6 +39,10 @@ def render(name, outcome):
     if outcome.tree:
         lines += ["---- what changed in /etc/iscsi", outcome.tree.rstrip("\n")]
     return "\n".join(lines) + "\n"
+
+
+def _without_hints(text):
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_HINT))
 
 
 def split(text):
