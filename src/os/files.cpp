@@ -142,6 +142,12 @@ public:
         return done(::fsync(directory.get()));
     }
 
+    Expected<void> sync_file_system(const std::string& path) override {
+        const Fd directory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!directory) return last_error();
+        return done(::syncfs(directory.get()));
+    }
+
     Expected<bool> is_abandoned(const std::string& path) override {
         const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (!file) return last_error();
@@ -181,29 +187,6 @@ std::string scratch_path(const std::string& directory) {
     return fmt::format("{}/{}{}.{}", directory, kScratchPrefix, ::getpid(), ++counter);
 }
 
-struct Scratch {
-    std::string path;
-    Fd file;  // its flock tells others that we live
-};
-
-Expected<Scratch> write_scratch(Files& files, const std::string& directory, std::string_view text) {
-    Scratch scratch{scratch_path(directory), {}};
-    ISCSI_TRY(scratch.file, files.create(scratch.path));
-    auto written = files.write(scratch.file, text);
-    if (written) written = files.sync(scratch.file);
-    if (!written) {
-        (void)files.unlink(scratch.path);  // the first error is the one to tell
-        return std::unexpected(written.error());
-    }
-    return scratch;
-}
-
-Expected<void> rename_scratch(Files& files, const Scratch& scratch, const std::string& path) {
-    auto renamed = files.rename(scratch.path, path);
-    if (!renamed) (void)files.unlink(scratch.path);  // the first error is the one to tell
-    return renamed;
-}
-
 }  // namespace
 
 Files& system_files() {
@@ -211,16 +194,37 @@ Files& system_files() {
     return files;
 }
 
+Expected<ScratchFile> write_scratch(Files& files, const std::string& directory,
+                                    std::string_view text) {
+    ScratchFile scratch{scratch_path(directory), {}, std::string(text)};
+    ISCSI_TRY(scratch.file, files.create(scratch.path));
+    const auto written = files.write(scratch.file, text);
+    if (written) return scratch;
+    (void)files.unlink(scratch.path);  // the first error is the one to tell
+    return std::unexpected(written.error());
+}
+
+Expected<void> place_scratch(Files& files, const ScratchFile& scratch, const std::string& path) {
+    const std::string directory = parent_of(path);
+    auto placed = files.rename(scratch.path, path);
+    if (placed) return files.sync_directory(directory);
+    (void)files.unlink(scratch.path);  // the first error is the one to tell
+    if (placed.error().number != EXDEV) return placed;
+    ISCSI_TRY(const auto local, write_scratch(files, directory, scratch.text));
+    placed = files.sync(local.file);
+    if (placed) placed = files.rename(local.path, path);
+    if (placed) return files.sync_directory(directory);
+    (void)files.unlink(local.path);  // as above
+    return placed;
+}
+
 Expected<void> replace_file(Files& files, const Replacement& replacement) {
-    const std::string directory = parent_of(replacement.path);
-    ISCSI_TRY(auto scratch, write_scratch(files, replacement.scratch_directory, replacement.text));
-    auto renamed = rename_scratch(files, scratch, replacement.path);
-    if (!renamed && renamed.error().number == EXDEV) {
-        ISCSI_TRY(auto local, write_scratch(files, directory, replacement.text));
-        renamed = rename_scratch(files, local, replacement.path);
-    }
-    if (!renamed) return renamed;
-    return files.sync_directory(directory);
+    ISCSI_TRY(const auto scratch,
+              write_scratch(files, replacement.scratch_directory, replacement.text));
+    const auto synced = files.sync(scratch.file);
+    if (synced) return place_scratch(files, scratch, replacement.path);
+    (void)files.unlink(scratch.path);  // the first error is the one to tell
+    return synced;
 }
 
 void remove_stale_scratch(Files& files, const std::string& directory) {

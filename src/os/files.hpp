@@ -64,6 +64,8 @@ public:
     virtual Expected<void> remove_directory(const std::string& path) = 0;
     virtual Expected<void> make_link(const std::string& target, const std::string& path) = 0;
     virtual Expected<void> sync_directory(const std::string& path) = 0;
+    // Everything on the file system of `path` (syncfs): cheaper than many single syncs.
+    virtual Expected<void> sync_file_system(const std::string& path) = 0;
 
     // Whether nobody holds the flock that `create` took: its maker is gone.
     virtual Expected<bool> is_abandoned(const std::string& path) = 0;
@@ -88,6 +90,18 @@ struct Replacement {
 Expected<void> replace_file(Files& files, const Replacement& replacement);
 
 inline constexpr std::string_view kScratchPrefix = ".new-";
+
+// The two halves of replace_file, for many files at once: write them all, sync them together (or
+// each), then let each take its place. The descriptor's flock tells others that the writer lives.
+struct ScratchFile {
+    std::string path;
+    Fd file;
+    std::string text;
+};
+Expected<ScratchFile> write_scratch(Files& files, const std::string& directory,
+                                    std::string_view text);
+// The scratch file has been synced. After an error it is gone.
+Expected<void> place_scratch(Files& files, const ScratchFile& scratch, const std::string& path);
 
 // Removes temporaries that writers left when they died. Those of living writers are locked by them
 // and stay.

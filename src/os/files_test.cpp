@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "os/forwarding_files.hpp"
+
 namespace iscsi::os {
 namespace {
 
@@ -53,6 +55,30 @@ TEST_F(FilesTest, ReplaceIntoAMissingDirectoryFailsAndTidiesUp) {
     ASSERT_FALSE(replaced);
     EXPECT_EQ(replaced.error().number, ENOENT);
     EXPECT_TRUE(system_files().list(root_)->empty());
+}
+
+// Says that the first rename would lead to another file system.
+class TwoFileSystems final : public ForwardingFiles {
+public:
+    TwoFileSystems() : ForwardingFiles(system_files()) {}
+    Expected<void> rename(const std::string& from, const std::string& to) override {
+        if (++renames_ == 1) return std::unexpected(Errno{EXDEV});
+        return next().rename(from, to);
+    }
+
+private:
+    int renames_ = 0;
+};
+
+TEST_F(FilesTest, ReplaceReachesAnotherFileSystem) {
+    ASSERT_TRUE(system_files().make_directory(root_ + "/mount"));
+    TwoFileSystems files;
+
+    ASSERT_TRUE(replace_file(files, {root_ + "/mount/a", "new\n", root_}));
+
+    EXPECT_EQ(get("mount/a"), "new\n");
+    EXPECT_EQ(system_files().list(root_)->size(), 1U);
+    EXPECT_EQ(system_files().list(root_ + "/mount")->size(), 1U);
 }
 
 TEST_F(FilesTest, ReadRefusesMoreThanTheLimit) {

@@ -52,7 +52,7 @@ enum class Family : std::uint8_t { Any, Ipv4, Ipv6 };
 // is set through the iface record.
 enum class Settable : std::uint8_t { Yes, Identity, ThroughIface };
 
-// Numbers outside are understood but make no sense; nothing enforces them but `out_of_range`.
+// What makes sense, for the manual and for advice. Not enforced: open-iscsi stores any number.
 struct Range {
     std::int64_t min;
     std::int64_t max;

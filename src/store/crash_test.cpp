@@ -11,6 +11,7 @@
 #include <set>
 
 #include "os/files_lock.hpp"
+#include "os/forwarding_files.hpp"
 #include "store/testing/test_tree.hpp"
 
 namespace iscsi::store {
@@ -22,59 +23,46 @@ using Assignments = std::vector<Assignment>;
 
 // The real file system, until `steps` changes are done; the next one is done by half, if it can be,
 // and then ends it all: by death, or by an error that every later change meets as well.
-class BreakingFiles final : public os::Files {
+class BreakingFiles final : public os::ForwardingFiles {
 public:
     enum class End { Death, Errors };
-    BreakingFiles(int steps, End end) : steps_(steps), end_(end) {}
+    BreakingFiles(int steps, End end)
+        : ForwardingFiles(os::system_files()), steps_(steps), end_(end) {}
     bool broken() const { return broken_; }
 
-    os::Expected<std::string> read(const std::string& path, std::size_t max) override {
-        return real_.read(path, max);
-    }
-    os::Expected<std::vector<os::DirectoryEntry>> list(const std::string& path) override {
-        return real_.list(path);
-    }
-    os::Expected<std::string> read_link(const std::string& path) override {
-        return real_.read_link(path);
-    }
-    os::Expected<os::FileInfo> info(const std::string& path) override { return real_.info(path); }
-    os::Expected<os::FileInfo> link_info(const std::string& path) override {
-        return real_.link_info(path);
-    }
-    os::Expected<bool> is_abandoned(const std::string& path) override {
-        return real_.is_abandoned(path);
-    }
-
     os::Expected<os::Fd> create(const std::string& path) override {
-        return step<os::Fd>([&] { return real_.create(path); });
+        return step<os::Fd>([&] { return next().create(path); });
     }
     os::Expected<void> write(const os::Fd& file, std::string_view text) override {
-        if (steps_ == 0 && !broken_) (void)real_.write(file, text.substr(0, text.size() / 2));
-        return step<void>([&] { return real_.write(file, text); });
+        if (steps_ == 0 && !broken_) (void)next().write(file, text.substr(0, text.size() / 2));
+        return step<void>([&] { return next().write(file, text); });
     }
     os::Expected<void> sync(const os::Fd& file) override {
-        return step<void>([&] { return real_.sync(file); });
+        return step<void>([&] { return next().sync(file); });
     }
     os::Expected<void> rename(const std::string& from, const std::string& to) override {
-        return step<void>([&] { return real_.rename(from, to); });
+        return step<void>([&] { return next().rename(from, to); });
     }
     os::Expected<void> exchange(const std::string& a, const std::string& b) override {
-        return step<void>([&] { return real_.exchange(a, b); });
+        return step<void>([&] { return next().exchange(a, b); });
     }
     os::Expected<void> unlink(const std::string& path) override {
-        return step<void>([&] { return real_.unlink(path); });
+        return step<void>([&] { return next().unlink(path); });
     }
     os::Expected<void> make_directory(const std::string& path) override {
-        return step<void>([&] { return real_.make_directory(path); });
+        return step<void>([&] { return next().make_directory(path); });
     }
     os::Expected<void> remove_directory(const std::string& path) override {
-        return step<void>([&] { return real_.remove_directory(path); });
+        return step<void>([&] { return next().remove_directory(path); });
     }
     os::Expected<void> make_link(const std::string& target, const std::string& path) override {
-        return step<void>([&] { return real_.make_link(target, path); });
+        return step<void>([&] { return next().make_link(target, path); });
+    }
+    os::Expected<void> sync_file_system(const std::string& path) override {
+        return step<void>([&] { return next().sync_file_system(path); });
     }
     os::Expected<void> sync_directory(const std::string& path) override {
-        return step<void>([&] { return real_.sync_directory(path); });
+        return step<void>([&] { return next().sync_directory(path); });
     }
 
 private:
@@ -89,7 +77,6 @@ private:
         return std::unexpected(os::Errno{ENOSPC});
     }
 
-    os::Files& real_ = os::system_files();
     int steps_;
     End end_;
     bool broken_ = false;
@@ -239,6 +226,12 @@ std::vector<Scenario> discovery_scenarios() {
         {"Discover",
          [](Store& s) { EXPECT_TRUE(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.2"}))); },
          [](Store& s) { return status_of(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.3"}))); }},
+        {"DiscoverMany", nothing,
+         [](Store& s) {
+             std::vector<std::string> addresses;
+             for (int i = 0; i < 9; ++i) addresses.push_back("10.0.0." + std::to_string(i));
+             return status_of(s.apply_discovery(run_of(addresses)));
+         }},
     };
 }
 

@@ -9,6 +9,9 @@
 // Several ops add up; a run without an op has all three; nonpersistent has none.
 #include <algorithm>
 #include <set>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "store/names.hpp"
 #include "store/store.hpp"
@@ -44,17 +47,22 @@ bool is_of_source(const Node& node, const DiscoveryRun& run) {
 
 }  // namespace
 
-// One portal through one interface. A failure concerns this record only.
-base::Status Store::apply_portal(const DiscoveryRun& run, const Node& node,
-                                 DiscoveryEffect& effect) {
-    auto present = load(node_id(node));
-    if (present && !run.ops.update) {
-        effect.nodes.push_back(std::move(*present));
-        return {};
+// Writes many records: their texts are synced together, then each is locked for by itself, for
+// others want their turn.
+base::Status Store::put_nodes(std::span<const Node> nodes) {
+    constexpr std::size_t kBatch = 64;  // each has a file open until it is in its place
+    while (!nodes.empty()) {
+        const auto batch = nodes.first(std::min(nodes.size(), kBatch));
+        nodes = nodes.subspan(batch.size());
+        std::vector<std::string> texts;
+        for (const Node& node : batch) texts.push_back(record::print_file(node));
+        ISCSI_TRY(const auto ready, tree_.prepare(texts));
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            ISCSI_TRY(const auto lock, tree_.lock());
+            ISCSI_TRY_VOID(put_node(batch[i], &ready[i]));
+        }
     }
-    if (run.ops.add || run.ops.update) ISCSI_TRY_VOID(add(node));
-    effect.nodes.push_back(node);
-    return {};
+    return tree_.commit();
 }
 
 base::Status Store::remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect) {
@@ -65,30 +73,36 @@ base::Status Store::remove_stale(const DiscoveryRun& run, DiscoveryEffect& effec
         if (found.contains(id)) continue;
         const auto node = load(id);
         if (!node || !is_of_source(*node, run)) continue;  // another's, or damaged
-        auto removed = remove(id);
+        auto removed = remove_uncommitted(id);
         if (removed) {
             effect.removed.push_back(id);
         } else if (removed.error().code != ErrorCode::NoObjectsFound) {
             effect.problems.push_back(std::move(removed).error());
         }
     }
-    return {};
+    return tree_.commit();
 }
 
 base::Result<DiscoveryEffect> Store::apply_discovery(const DiscoveryRun& run) {
     DiscoveryEffect effect;
     std::set<NodeId> seen;  // targets may name a portal twice
+    std::vector<Node> to_write;
     for (const FoundPortal& found : run.portals) {
         for (const record::Iface& iface : run.ifaces) {
-            const Node node = node_for(run, found, iface);
-            if (auto valid = check_node_id(node_id(node)); !valid) {
+            Node node = node_for(run, found, iface);
+            const NodeId id = node_id(node);
+            if (auto valid = check_node_id(id); !valid) {
                 effect.problems.push_back(std::move(valid).error());
                 continue;
             }
-            if (!seen.insert(node_id(node)).second) continue;
-            ISCSI_TRY_VOID(apply_portal(run, node, effect));
+            if (!seen.insert(id).second) continue;
+            auto present = load(id);
+            const bool keep = present && !run.ops.update;
+            if (!keep && (run.ops.add || run.ops.update)) to_write.push_back(node);
+            effect.nodes.push_back(keep ? std::move(*present) : std::move(node));
         }
     }
+    ISCSI_TRY_VOID(put_nodes(to_write));
     if (run.ops.remove) ISCSI_TRY_VOID(remove_stale(run, effect));
     return effect;
 }

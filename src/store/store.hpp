@@ -158,8 +158,11 @@ private:
     // The private half works under the lock that the public half took; where it may do without, it
     // is told whether it has it.
     base::Result<record::Node> read_node(const NodeId& id, bool locked) const;
-    base::Status write_node(const record::Node& node);
+    // `ready` is the record's text, prepared; nullptr: the text is written here.
+    base::Status put_node(const record::Node& node, const os::ScratchFile* ready);
+    base::Status write_node(const record::Node& node, const os::ScratchFile* ready);
     base::Status erase_node(const NodeId& id);
+    base::Status remove_uncommitted(const NodeId& id);
     base::Result<std::vector<std::string>> links_to(const NodeId& id) const;
     base::Status check_unused(const NodeId& id) const;
     base::Result<std::vector<NodeId>> find_nodes(const NodePattern& pattern, bool locked) const;
@@ -169,8 +172,7 @@ private:
                                  std::string_view text);
     base::Status remove_discovery(const std::string& directory, const std::string& file);
     base::Result<record::Iface> read_iface(std::string_view name, bool locked) const;
-    base::Status apply_portal(const DiscoveryRun& run, const record::Node& node,
-                              DiscoveryEffect& effect);
+    base::Status put_nodes(std::span<const record::Node> nodes);
     base::Status remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect);
 
     Tree tree_;

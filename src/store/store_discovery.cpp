@@ -87,7 +87,7 @@ base::Result<std::vector<NodeId>> Store::linked_from(const std::string& director
     ISCSI_TRY(const auto entries, tree_.list(directory));
     for (const auto& entry : entries) {
         if (entry.kind != os::FileKind::Link) continue;
-        const auto target = tree_.files().read_link(directory + "/" + entry.name);
+        const auto target = tree_.link_target(directory + "/" + entry.name);
         if (!target) continue;  // removed meanwhile
         const auto id = id_from_link(paths().nodes(), entry.name, *target);
         if (id && tree_.is_regular(record_path(paths(), *id))) found.push_back(*id);
@@ -158,16 +158,18 @@ base::Status Store::save_send_targets(const record::SendTargets& discovery) {
     const DiscoveryId id = id_of(discovery);
     ISCSI_TRY_VOID(check_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
-    return write_discovery(send_targets_directory(paths(), id), send_targets_file(paths(), id),
-                           record::print_file(discovery));
+    ISCSI_TRY_VOID(write_discovery(send_targets_directory(paths(), id),
+                                   send_targets_file(paths(), id), record::print_file(discovery)));
+    return tree_.commit();
 }
 
 base::Status Store::save_isns(const record::Isns& discovery) {
     const DiscoveryId id = id_of(discovery);
     ISCSI_TRY_VOID(check_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
-    return write_discovery(isns_directory(paths(), id), isns_file(paths(), id),
-                           record::print_file(discovery));
+    ISCSI_TRY_VOID(write_discovery(isns_directory(paths(), id), isns_file(paths(), id),
+                                   record::print_file(discovery)));
+    return tree_.commit();
 }
 
 base::Result<record::Notes> Store::update_send_targets(
@@ -180,6 +182,7 @@ base::Result<record::Notes> Store::update_send_targets(
               read_record<record::SendTargets>(tree_, directory, file, /*locked=*/true));
     ISCSI_TRY(auto notes, record::update(record, assignments));
     ISCSI_TRY_VOID(write_discovery(directory, file, record::print_file(record)));
+    ISCSI_TRY_VOID(tree_.commit());
     return notes;
 }
 
@@ -192,13 +195,17 @@ base::Result<record::Notes> Store::update_isns(const DiscoveryId& id,
     ISCSI_TRY(auto record, read_record<record::Isns>(tree_, directory, file, /*locked=*/true));
     ISCSI_TRY(auto notes, record::update(record, assignments));
     ISCSI_TRY_VOID(write_discovery(directory, file, record::print_file(record)));
+    ISCSI_TRY_VOID(tree_.commit());
     return notes;
 }
 
 // Node records first, the discovery record last: after a crash it can be deleted again.
 base::Status Store::remove_discovery(const std::string& directory, const std::string& file) {
     ISCSI_TRY(const auto lock, tree_.lock());
-    if (tree_.is_regular(directory)) return tree_.remove_file(directory);
+    if (tree_.is_regular(directory)) {
+        ISCSI_TRY_VOID(tree_.remove_file(directory));
+        return tree_.commit();
+    }
     ISCSI_TRY(const auto nodes, linked_from(directory));
     for (const NodeId& id : nodes) ISCSI_TRY_VOID(erase_node(id));
     ISCSI_TRY(const auto rest, tree_.list(directory));
@@ -209,7 +216,7 @@ base::Status Store::remove_discovery(const std::string& directory, const std::st
     }
     ISCSI_TRY_VOID(tree_.remove_file(file));
     tree_.remove_empty_directory(directory);
-    return {};
+    return tree_.commit();
 }
 
 base::Status Store::remove_send_targets(const DiscoveryId& id) {

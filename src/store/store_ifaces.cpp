@@ -69,7 +69,8 @@ base::Status Store::add_iface(const Iface& iface) {
     ISCSI_TRY_VOID(check_name("interface name", name));
     ISCSI_TRY(const auto lock, tree_.lock());
     ISCSI_TRY_VOID(tree_.make_directory(paths().ifaces()));
-    return tree_.write(iface_file(paths(), name), record::print_file(iface));
+    ISCSI_TRY_VOID(tree_.write(iface_file(paths(), name), record::print_file(iface)));
+    return tree_.commit();
 }
 
 base::Result<record::Notes> Store::update_iface(std::string_view name,
@@ -85,8 +86,9 @@ base::Result<record::Notes> Store::update_iface(std::string_view name,
         if (!node && node.error().code == ErrorCode::NoObjectsFound) continue;
         if (!node) return std::unexpected(std::move(node).error());
         node->iface = record::copy_for_node(iface, node->iface);
-        ISCSI_TRY_VOID(write_node(*node));
+        ISCSI_TRY_VOID(write_node(*node, /*ready=*/nullptr));
     }
+    ISCSI_TRY_VOID(tree_.commit());
     return notes;
 }
 
@@ -102,7 +104,8 @@ base::Status Store::remove_iface(std::string_view name) {
     ISCSI_TRY(const auto bound, find_nodes(bound_to(*iface), /*locked=*/true));
     for (const NodeId& id : bound) ISCSI_TRY_VOID(check_unused(id));
     for (const NodeId& id : bound) ISCSI_TRY_VOID(erase_node(id));
-    return tree_.remove_file(iface_file(paths(), name));
+    ISCSI_TRY_VOID(tree_.remove_file(iface_file(paths(), name)));
+    return tree_.commit();
 }
 
 }  // namespace iscsi::store

@@ -33,7 +33,10 @@ std::unexpected<base::Error> fail_no_record(const NodeId& id) {
 
 Store::Store(Paths paths, os::Files& files) : tree_(std::move(paths), files) {}
 
-base::Status Store::ensure_root() { return tree_.make_directory(paths().dbroot); }
+base::Status Store::ensure_root() {
+    ISCSI_TRY_VOID(tree_.make_directory(paths().dbroot));
+    return tree_.commit();
+}
 
 // --- finding -------------------------------------------------------------------------------------
 
@@ -159,18 +162,18 @@ std::vector<std::string> Store::link_directories(const Node& node) const {
     return {paths().static_links()};
 }
 
-base::Status Store::write_node(const Node& node) {
+base::Status Store::write_node(const Node& node, const os::ScratchFile* ready) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
     const std::string path = record_path(paths(), id);
-    if (id.tpgt == record::kUnknownTpgt) {
-        ISCSI_TRY_VOID(tree_.make_directory(target_directory(paths(), id.target)));
-        return tree_.write(path, record::print_file(node));
-    }
+    const bool tagged = id.tpgt != record::kUnknownTpgt;
+    ISCSI_TRY_VOID(tree_.make_directory(tagged ? portal_path(paths(), id)
+                                               : target_directory(paths(), id.target)));
+    ISCSI_TRY_VOID(ready != nullptr ? tree_.place(*ready, path)
+                                    : tree_.write(path, record::print_file(node)));
+    if (!tagged) return {};
     // Compat: the tag of a portal became known; the record without one is superseded. The directory
     // has another name, so the old record goes only when the new one is on disk.
-    ISCSI_TRY_VOID(tree_.make_directory(portal_path(paths(), id)));
-    ISCSI_TRY_VOID(tree_.write(path, record::print_file(node)));
     NodeId without_tag = id;
     without_tag.tpgt = record::kUnknownTpgt;
     const std::string superseded = record_path(paths(), without_tag);
@@ -179,10 +182,16 @@ base::Status Store::write_node(const Node& node) {
 }
 
 base::Status Store::add(const Node& node) {
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY_VOID(put_node(node, /*ready=*/nullptr));
+    return tree_.commit();
+}
+
+base::Status Store::put_node(const Node& node, const os::ScratchFile* ready) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
-    ISCSI_TRY(const auto lock, tree_.lock());
-    if (id.tpgt == record::kUnknownTpgt) return write_node(node);  // Compat: these have no links
+    // Compat: records without a tag have no links.
+    if (id.tpgt == record::kUnknownTpgt) return write_node(node, ready);
     const auto directories = link_directories(node);
     const auto existing =
         std::ranges::find_if(directories, [&](const auto& d) { return tree_.is_directory(d); });
@@ -193,7 +202,7 @@ base::Status Store::add(const Node& node) {
     ISCSI_TRY_VOID(tree_.make_directory(portal_path(paths(), id)));
     ISCSI_TRY_VOID(tree_.make_directory(home));
     ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
-    if (auto written = write_node(node); !written) {
+    if (auto written = write_node(node, ready); !written) {
         const bool was_there = std::ranges::find(old_links, link) != old_links.end();
         // The record's failure is what matters.
         if (!was_there) (void)tree_.remove_link(link);
@@ -218,7 +227,8 @@ base::Result<record::Notes> Store::update(const NodeId& id,
     node.conn[0].address = id.address;
     node.conn[0].port = id.port;
     if (id.tpgt != record::kUnknownTpgt) node.iface.iscsi_ifacename = id.iface;
-    ISCSI_TRY_VOID(write_node(node));
+    ISCSI_TRY_VOID(write_node(node, /*ready=*/nullptr));
+    ISCSI_TRY_VOID(tree_.commit());
     return notes;
 }
 
@@ -269,13 +279,18 @@ base::Status Store::erase_node(const NodeId& id) {
     return {};
 }
 
-base::Status Store::remove(const NodeId& id) {
+base::Status Store::remove_uncommitted(const NodeId& id) {
     ISCSI_TRY_VOID(check_node_id(id));
     ISCSI_TRY(const auto lock, tree_.lock());
     const auto node = read_node(id, /*locked=*/true);
     if (!node && node.error().code == ErrorCode::NoObjectsFound) return fail_no_record(id);
     ISCSI_TRY_VOID(check_unused(id));
     return erase_node(id);
+}
+
+base::Status Store::remove(const NodeId& id) {
+    ISCSI_TRY_VOID(remove_uncommitted(id));
+    return tree_.commit();
 }
 
 }  // namespace iscsi::store

@@ -2,6 +2,7 @@
 #include "store/tree.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include "base/numbers.hpp"
 
@@ -12,6 +13,11 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::string_view kEndLine = "# END RECORD";
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// Fewer are synced one by one: the rest of the file system may have much to sync.
+constexpr std::size_t kManyToSync = 8;
 
 bool is_whole(std::string_view text) { return base::trim(text).ends_with(kEndLine); }
 
@@ -51,6 +57,37 @@ std::unexpected<base::Error> fail_on(std::string_view action, const std::string&
     return failed;
 }
 
+os::Expected<void> DirectorySyncsLast::unlink(const std::string& path) {
+    auto removed = next().unlink(path);
+    if (removed) changed_.insert(parent_of(path));
+    return removed;
+}
+
+os::Expected<void> DirectorySyncsLast::make_link(const std::string& target,
+                                                 const std::string& path) {
+    auto made = next().make_link(target, path);
+    if (made) changed_.insert(parent_of(path));
+    return made;
+}
+
+os::Expected<void> DirectorySyncsLast::commit() {
+    const auto changed = std::exchange(changed_, {});
+    const bool many = changed.size() >= kManyToSync;
+    for (const std::string& path : changed) {
+        const auto synced = many ? next().sync_file_system(path) : next().sync_directory(path);
+        // Emptied and removed since: then its own entry is what counts, in the directory above.
+        if (!synced && synced.error().number == ENOENT) continue;
+        if (!synced || many) return synced;
+    }
+    return {};
+}
+
+base::Status Tree::commit() {
+    const auto committed = files_.commit();
+    if (!committed) return fail_on("Could not sync", paths_.dbroot, committed.error());
+    return {};
+}
+
 base::Result<std::optional<std::string>> Tree::read_once(const std::string& path) const {
     auto text = files_.read(path, kRecordBytesMax);
     if (text) return std::optional(std::move(*text));
@@ -64,8 +101,10 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
                                                          bool locked) const {
     ISCSI_TRY(auto text, read_once(path));
     if (text && !locked && !is_whole(*text)) {
-        ISCSI_TRY(const auto held, lock());
-        ISCSI_TRY(text, read_once(path));
+        // Where the lock can't be had, the record is what it looks like.
+        if (const auto held = lock()) {
+            ISCSI_TRY(text, read_once(path));
+        }
     }
     if (text && !has_a_key(*text)) {
         return base::fail(
@@ -77,37 +116,63 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
     return text;
 }
 
-base::Status Tree::write(const std::string& path, std::string_view text) const {
+base::Status Tree::write(const std::string& path, std::string_view text) {
     os::remove_stale_scratch(files_, paths_.dbroot);
     const auto written = os::replace_file(files_, {path, text, paths_.dbroot});
     if (!written) return fail_on("Could not write", path, written.error());
     return {};
 }
 
-base::Status Tree::make_directory(const std::string& path) const {
+base::Result<std::vector<os::ScratchFile>> Tree::prepare(const std::vector<std::string>& texts) {
+    os::remove_stale_scratch(files_, paths_.dbroot);
+    std::vector<os::ScratchFile> ready;
+    os::Expected<void> synced;
+    for (const std::string& text : texts) {
+        auto scratch = os::write_scratch(files_, paths_.dbroot, text);
+        if (!scratch) synced = std::unexpected(scratch.error());
+        if (synced && texts.size() < kManyToSync) synced = files_.sync(scratch->file);
+        if (!synced) break;
+        ready.push_back(std::move(*scratch));
+    }
+    if (synced && texts.size() >= kManyToSync) synced = files_.sync_file_system(paths_.dbroot);
+    if (synced) return ready;
+    for (const auto& scratch : ready)
+        (void)files_.unlink(scratch.path);  // the error is what counts
+    return fail_on("Could not write to", paths_.dbroot, synced.error());
+}
+
+base::Status Tree::place(const os::ScratchFile& ready, const std::string& path) {
+    const auto placed = os::place_scratch(files_, ready, path);
+    if (!placed) return fail_on("Could not write", path, placed.error());
+    return {};
+}
+
+base::Status Tree::make_directory(const std::string& path) {
     const auto made = os::make_directories(files_, path);
     if (!made) return fail_on("Could not make", path, made.error());
     return {};
 }
 
-base::Status Tree::exchange(const std::string& a, const std::string& b) const {
+base::Status Tree::exchange(const std::string& a, const std::string& b) {
     auto exchanged = files_.exchange(a, b);
-    if (exchanged) exchanged = files_.sync_directory(b.substr(0, b.rfind('/')));
+    if (exchanged) exchanged = files_.sync_directory(parent_of(b));
     if (!exchanged) return fail_on("Could not replace", b, exchanged.error());
     return {};
 }
 
-base::Status Tree::remove_file(const std::string& path) const {
+base::Status Tree::remove_file(const std::string& path) {
     const auto removed = files_.unlink(path);
     if (removed || removed.error().number == ENOENT || removed.error().number == ENOTDIR) return {};
     return fail_on("Could not remove", path, removed.error());
 }
 
-void Tree::remove_empty_directory(const std::string& path) const {
-    (void)files_.remove_directory(path);  // not empty, or gone already: both are fine
+void Tree::remove_empty_directory(const std::string& path) {
+    const auto removed = files_.remove_directory(path);
+    // Not empty, or gone already: both are fine.
+    if (removed) (void)files_.sync_directory(parent_of(path));  // only noted for commit()
 }
 
-base::Status Tree::link(const std::string& path, const std::string& target) const {
+base::Status Tree::link(const std::string& path, const std::string& target) {
     auto made = files_.make_link(target, path);
     if (!made && made.error().number == EEXIST) {
         if (files_.read_link(path).value_or("") == target) return {};
@@ -118,7 +183,7 @@ base::Status Tree::link(const std::string& path, const std::string& target) cons
     return {};
 }
 
-base::Status Tree::remove_link(const std::string& path) const {
+base::Status Tree::remove_link(const std::string& path) {
     const auto removed = files_.unlink(path);
     if (removed || removed.error().number == ENOENT || removed.error().number == ENOTDIR) return {};
     return fail_on("Could not remove link", path, removed.error());
@@ -129,6 +194,12 @@ base::Result<std::vector<os::DirectoryEntry>> Tree::list(const std::string& path
     if (entries) return std::move(*entries);
     if (entries.error().number == ENOENT) return std::vector<os::DirectoryEntry>{};
     return fail_on("Could not list", path, entries.error());
+}
+
+std::optional<std::string> Tree::link_target(const std::string& path) const {
+    auto target = files_.read_link(path);
+    if (!target) return std::nullopt;
+    return std::move(*target);
 }
 
 bool Tree::is_regular(const std::string& path) const {

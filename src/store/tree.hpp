@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The files of the record tree: reading a record whole, replacing it, links, and tidying up
 // directories. The store's transactions (store*.cpp) are made of these steps. Those that change
-// something are called under the lock.
+// something are called under the lock, and are on disk for good after commit().
 #pragma once
 
 #include <fmt/format.h>
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "base/error.hpp"
 #include "os/files.hpp"
+#include "os/forwarding_files.hpp"
 #include "record/text.hpp"
 #include "store/lock.hpp"
 #include "store/paths.hpp"
@@ -25,15 +27,34 @@ using OnWarning = std::function<void(const std::string& path, const record::Warn
 // Longest record file that is read; a real one has 5 KiB.
 inline constexpr std::size_t kRecordBytesMax = 256 * 1024;
 
+// Puts the syncing of directories off to the end of a transaction: the first one then writes the
+// file system's journal, and the others find nothing left to do. Files are still synced before they
+// take their place.
+class DirectorySyncsLast final : public os::ForwardingFiles {
+public:
+    using os::ForwardingFiles::ForwardingFiles;
+    os::Expected<void> sync_directory(const std::string& path) override {
+        changed_.insert(path);
+        return {};
+    }
+    os::Expected<void> unlink(const std::string& path) override;
+    os::Expected<void> make_link(const std::string& target, const std::string& path) override;
+    os::Expected<void> commit();
+
+private:
+    std::set<std::string> changed_;
+};
+
 class Tree {
 public:
     Tree(Paths paths, os::Files& files) : paths_(std::move(paths)), files_(files) {}
 
     const Paths& paths() const { return paths_; }
-    os::Files& files() const { return files_; }
     void set_on_warning(OnWarning on_warning) { on_warning_ = std::move(on_warning); }
 
     base::Result<Lock> lock() const { return Lock::acquire(paths_.lockdir); }
+    // The end of a transaction.
+    base::Status commit();
 
     // Reads a record into `record`, over what is there. nullopt-like `false`: no such file. Errors
     // (Database) name the file: unreadable, too long, or without any key (a writer was killed).
@@ -49,18 +70,24 @@ public:
         return true;
     }
 
-    base::Status write(const std::string& path, std::string_view text) const;
-    base::Status make_directory(const std::string& path) const;
-    base::Status exchange(const std::string& a, const std::string& b) const;
+    base::Status write(const std::string& path, std::string_view text);
+    // The same in halves, for many records at once: texts are made ready (no lock needed), then
+    // each takes its place.
+    base::Result<std::vector<os::ScratchFile>> prepare(const std::vector<std::string>& texts);
+    base::Status place(const os::ScratchFile& ready, const std::string& path);
+    base::Status make_directory(const std::string& path);
+    base::Status exchange(const std::string& a, const std::string& b);
     // Not being there is no error.
-    base::Status remove_file(const std::string& path) const;
+    base::Status remove_file(const std::string& path);
     // Only if it is empty, and never an error: directories are no data.
-    void remove_empty_directory(const std::string& path) const;
+    void remove_empty_directory(const std::string& path);
     // Makes a link to `target`, or turns an existing one there.
-    base::Status link(const std::string& path, const std::string& target) const;
-    base::Status remove_link(const std::string& path) const;
+    base::Status link(const std::string& path, const std::string& target);
+    base::Status remove_link(const std::string& path);
     // Not being there is an empty list.
     base::Result<std::vector<os::DirectoryEntry>> list(const std::string& path) const;
+    // nullopt: there is no such link.
+    std::optional<std::string> link_target(const std::string& path) const;
     bool is_regular(const std::string& path) const;
     bool is_directory(const std::string& path) const;
 
@@ -69,7 +96,7 @@ private:
     base::Result<std::optional<std::string>> read_once(const std::string& path) const;
 
     Paths paths_;
-    os::Files& files_;
+    mutable DirectorySyncsLast files_;  // reading changes nothing in it
     OnWarning on_warning_;
 };
 
