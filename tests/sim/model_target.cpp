@@ -341,6 +341,12 @@ void ModelTarget::ask_for_data(Task& task) {
 }
 
 void ModelTarget::advance_read(Task& task) {
+    if (!task.pieces.empty() && !task.fails && !lie_end_ && dice_.chance(manners_.lie)) {
+        task.gives = task.length;  // claims to have sent it all
+        respond(task, 0);
+        lie_end_ = sent_;
+        return;
+    }
     const bool empty = dice_.chance(manners_.empty_data);
     if (task.pieces.empty() && !empty) return respond(task, task.fails ? task.failure : 0);
     std::uint32_t offset = task.gives;

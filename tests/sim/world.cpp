@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace sim {
 
@@ -166,23 +167,41 @@ void World::submit() {
     if (!operation.write) task.data_in = attempt->in;
     task.user = next_user_;
     task.timeout = 30s;
+    note(true);
     if (!engine_.submit(task, now_)) return fail("submit was refused");
     attempts_[next_user_++] = std::move(attempt);
 }
 
-void World::take_from_engine() {
+// A write to the socket is begun in one step and ended in another; the target may answer what it
+// has got before that.
+void World::begin_send() {
+    if (sending_ > 0) return finish_send();
     const auto window = engine_.send_window();
     std::size_t total = 0;
     for (const auto& span : window) total += span.size();
+    note(total > 0);
     if (total == 0) return;
-    const std::size_t count =
-        dice_.chance(0.5) ? total : dice_.between(1, static_cast<std::uint32_t>(total));
-    std::size_t left = count;
+    sending_ = dice_.chance(0.5) ? total : dice_.between(1, static_cast<std::uint32_t>(total));
+    std::size_t left = sending_;
     for (const auto& span : window) {
         for (const auto byte : span.first(std::min(left, span.size()))) {
             to_target_.push_back(static_cast<std::uint8_t>(byte));
         }
         left -= std::min(left, span.size());
+    }
+}
+
+void World::finish_send() {
+    const std::size_t count = std::exchange(sending_, 0);
+    // What was sent is still there to be looked at.
+    std::size_t left = count;
+    for (const auto& span : engine_.send_window()) {
+        const auto part = span.first(std::min(left, span.size()));
+        left -= part.size();
+        if (!part.empty()) last_sent_byte_ = static_cast<std::uint8_t>(part.back());
+    }
+    if (left > 0 && engine_.state() == FullFeature::State::Running) {
+        return fail("the window of a write under way has changed");
     }
     engine_.on_sent(count, now_);
 }
@@ -211,6 +230,7 @@ void World::finish_receive(std::size_t limit) {
         if (part > 0) std::memcpy(span.data(), stream.data() + count, part);
         count += part;
     }
+    note(count > 0);
     if (count == 0) return;
     receiving_ = false;
     stream.erase(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(count));
@@ -225,9 +245,12 @@ void World::finish_receive(std::size_t limit) {
     }
 }
 
+void World::note(bool moved) { quiet_steps_ = moved ? 0 : quiet_steps_ + 1; }
+
+// Where nothing moves any more the next thing to happen is a timer.
 void World::move_time() {
-    const bool idle = to_target_.empty() && target_.out().empty();
-    if (idle && engine_.deadline() != base::kNever && engine_.deadline() > now_) {
+    constexpr int kIdle = 60;
+    if (quiet_steps_ > kIdle && engine_.deadline() != base::kNever && engine_.deadline() > now_) {
         now_ = engine_.deadline();
     } else {
         now_ += std::chrono::milliseconds(dice_.below(20));
@@ -291,6 +314,7 @@ void World::check_read(const Attempt& attempt, std::size_t size) {
 
 void World::reconnect() {
     receiving_ = false;
+    sending_ = 0;
     to_target_.clear();
     engine_.drain(session::Disposition::Requeue);
     drain_events();
@@ -327,16 +351,17 @@ bool World::act() {
             if (!waiting_.empty() && engine_.free_slots() > 0 && !logging_out_) submit();
             break;
         case 2:
-            take_from_engine();
+            begin_send();
             break;
         case 3: {
             const auto count = dice_.below(to_target_.size() + 1);
+            note(!to_target_.empty());
             target_.receive(std::span(to_target_).first(count));
             to_target_.erase(to_target_.begin(), to_target_.begin() + count);
             break;
         }
         case 4:
-            target_.step();
+            note(target_.step());
             break;
         case 5:
             give_to_engine();

@@ -5,8 +5,9 @@
 //
 // What must hold all the time: the model never finds a rule broken by the engine; each task ends
 // exactly once; a read that ends well gave what the disk holds; memory given back is never touched
-// again (it is freed at once, so a sanitizer sees it); a read of the socket that is under way keeps
-// its window; a lie is noticed at the PDU that tells it. In the end every operation is done.
+// again (it is freed at once, so a sanitizer sees it); reads and writes of the socket that are
+// under way keep their windows; a lie is noticed at the PDU that tells it. In the end every
+// operation is done.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +60,11 @@ private:
     iscsi::session::LoggedIn log_in();
     void new_operation();
     void submit();
-    void take_from_engine();
+    void begin_send();
+    void finish_send();
     void give_to_engine();
     void finish_receive(std::size_t limit);
+    void note(bool moved);
     void move_time();
     void cut_connection();
     void drain_events();
@@ -91,8 +94,11 @@ private:
 
     Bytes to_target_;
     std::uint64_t consumed_ = 0;  // bytes of this connection that the engine was given
-    bool receiving_ = false;      // a read of the socket is under way
+    std::size_t sending_ = 0;     // bytes of a write to the socket that is under way
+    std::uint8_t last_sent_byte_ = 0;
+    bool receiving_ = false;  // a read of the socket is under way
     std::vector<iscsi::base::ByteSpan> receive_window_;
+    int quiet_steps_ = 0;  // since anything moved
     bool logging_out_ = false;
     bool logged_out_ = false;
     std::string problem_;
