@@ -8,11 +8,13 @@
 #include <cstdio>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/log.hpp"
 #include "iscsiadm/app.hpp"
 #include "iscsiadm/options.hpp"
+#include "iscsiadm/secret_values.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -67,8 +69,12 @@ int run_mode(App& app) {
     return status_of(base::ErrorCode::Internal);
 }
 
-int run(const Command& command, Output& output) {
+int run(Command command, Output& output) {
     log_to(output, command.debug);
+    if (const auto fetched = fetch_secret_values(command.assignments, stdin); !fetched) {
+        output.error_text(fetched.error().message);
+        return status_of(fetched.error().code);
+    }
     App app(command, output, store::default_paths());
     if (command.kill_priority) return stop_daemon(app);
     if (const auto root = app.store().ensure_root(); !root) {
@@ -106,5 +112,5 @@ int main(int argc, char** argv) {
     const std::span<const char* const> args(argv, static_cast<std::size_t>(argc));
     auto parsed = parse(args, output);
     if (const auto* exit = std::get_if<Exit>(&parsed)) return exit->status;
-    return run(std::get<Command>(parsed), output);
+    return run(std::get<Command>(std::move(parsed)), output);
 }
