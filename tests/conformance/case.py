@@ -58,6 +58,11 @@ class Fails:
 
 
 @dataclass(frozen=True)
+class Survives:
+    """Login and commands may succeed or fail; what succeeded is right, and all comes to an end."""
+
+
+@dataclass(frozen=True)
 class Either:
     """Any of the outcomes: where the RFC leaves the choice."""
     outcomes: tuple

@@ -6,22 +6,26 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
+import threading
 import zlib
 from dataclasses import dataclass, field
 
-from .case import (INITIAL_SEED, Case, Discovers, DiscoveryFails, Drops, Either, Fails, LoginFails, LoginRetried, Works,
-                   fill, pattern)
+from .case import (INITIAL_SEED, Case, Discovers, DiscoveryFails, Drops, Either, Fails, LoginFails, LoginRetried, Survives,
+                   Works, fill, pattern)
 from .target import Target
 
 LIMIT_SECONDS = 15
+# No target may make it use more. Most is the sanitizers' own.
+MEMORY_MIB_MAX, CPU_SECONDS_MAX = 256, 4
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def probe_path():
-    """The probe of the sanitized build if there is one, else of the plain one; None when neither was built."""
+    """The probe that was built last, be it with sanitizers or without; None when there is none."""
     builds = [os.environ.get("SANITIZED_BUILD"), os.environ.get("BUILD"), ROOT / "build-sanitize", ROOT / "build"]
     paths = [pathlib.Path(build) / "tests/conformance/conformance_probe" for build in builds if build]
-    return next((path for path in paths if path.exists()), None)
+    return max((path for path in paths if path.exists()), key=lambda path: path.stat().st_mtime, default=None)
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Outcome:
     found: list = field(default_factory=list)        # (address, target) of discovery
     discovery_code: int = None
     transcript: str = ""
+    memory_mib: int = 0
+    cpu_seconds: float = 0.0
 
 
 # -- the probe --------------------------------------------------------------------------------------------
@@ -60,11 +66,28 @@ def run_probe(case, target, prefix=()):
     settings = settings_of(case, target)
     command = [*prefix, str(probe_path()), *(f"{key}={value}" for key, value in settings.items())]
     script = "discover" if case.mode == "discover" else "\n".join(case.run)
-    done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=LIMIT_SECONDS + 10)
-    outcome = Outcome(done.returncode, transcript=done.stdout + done.stderr)
-    for line in done.stdout.splitlines():
+    outcome, lines = _run(command, script)
+    for line in lines.splitlines():
         _take(outcome, json.loads(line))
     return outcome
+
+
+def _run(command, script):
+    """Runs a program that ends by itself; what it used is part of the outcome."""
+    with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        given.write(script)
+        given.seek(0)
+        process = subprocess.Popen(command, stdin=given, stdout=out, stderr=err)
+        guard = threading.Timer(LIMIT_SECONDS + 10, process.kill)
+        guard.start()
+        _, status, used = os.wait4(process.pid, 0)
+        guard.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        lines = out.read()
+        return Outcome(process.returncode, transcript=lines + err.read(), memory_mib=used.ru_maxrss // 1024,
+                       cpu_seconds=used.ru_utime + used.ru_stime), lines
 
 
 def _take(outcome, event):
@@ -87,6 +110,8 @@ def problems(case, target, outcome):
     found = []
     if outcome.exit_code != 0:
         found.append(f"the initiator ended with {outcome.exit_code}")
+    if outcome.memory_mib > MEMORY_MIB_MAX or outcome.cpu_seconds > CPU_SECONDS_MAX:
+        found.append(f"the initiator used {outcome.memory_mib} MiB and {outcome.cpu_seconds:.1f} s of CPU")
     found += [f"fault of the target: {failure}" for failure in target.failures]
     found += [f"initiator: {violation}" for violation in target.violations]
     found += [f"this deviation never happened: {step}" for step in target.script.untouched()]
@@ -109,7 +134,7 @@ def _mismatches(expect, case, target, outcome):
         if not all(each):
             return []
         return ["none of: " + " / ".join("; ".join(reasons) for reasons in each)]
-    judge = {LoginFails: _login_fails, LoginRetried: _login_retried, Works: _works, Drops: _drops, Fails: _fails,
+    judge = {LoginFails: _login_fails, LoginRetried: _login_retried, Works: _works, Drops: _drops, Fails: _fails, Survives: _survives,
              Discovers: _discovers, DiscoveryFails: _discovery_fails}[type(expect)]
     return [text for wrong, text in judge(expect, case, target, outcome) if wrong]
 
@@ -164,6 +189,13 @@ def _fails(expect, case, target, outcome):
         wanted = [getattr(errno, name) for name in expect.errnos] if index in expect.commands else [0]
         yield code not in wanted, f"command {index} ended with errno {code}, expected {wanted}"
     yield bool(set(outcome.errors) - set(expect.drops)), f"connection errors {outcome.errors}"
+
+
+def _survives(expect, case, target, outcome):
+    yield outcome.login_code is None, "the login has no outcome"
+    if outcome.login_code == 0:
+        for index in _commands(case):
+            yield index not in outcome.results, f"command {index} has no outcome"
 
 
 def _discovers(expect, case, target, outcome):

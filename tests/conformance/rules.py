@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from . import codec
 from .codec import (DATA_IN, DATA_OUT, LOGIN, LOGIN_RSP, LOGOUT, LOGOUT_RSP, NOP_IN, NOP_OUT, R2T, REJECT,
-                    RESERVED_TAG, SCSI_CMD, SCSI_RSP, SNACK, TEXT, TEXT_RSP, TMF, TMF_RSP, ASYNC)
+                    RESERVED_TAG, SCSI_CMD, SCSI_RSP, SNACK, TEXT, TEXT_RSP, TMF, TMF_RSP)
 from .keys import KEYS, DECLARED, OPERATIONAL, SECURITY, answer_fits, answer_optional
 
 # Rule -> (section of RFC 7143, what the rule says).

@@ -4,7 +4,8 @@
 A script is a tuple of `On(event, do)`. The target raises an event for each PDU it is about to send and for each
 that came in; `do(conn, pdu)` may change the PDU, return a list of what is sent instead, or raise.
 
-Events: "send-<pdu name>" and "recv-<pdu name>" with the names of codec.NAMES, and "connect". For a "recv" event
+Events: "send-<pdu name>" and "recv-<pdu name>" with the names of codec.NAMES, "send-*" for all of them, and
+"connect". For a "recv" event
 a list is sent and the target acts on the PDU as usual; SKIP in the list makes it ignore the PDU and keep a SCSI
 command as a task that is never answered, DONE makes it take the PDU as answered by the list.
 In such a list: a Pdu is sent as it is, bytes go out raw, a callable is called with the connection.
@@ -57,7 +58,7 @@ class Script:
 
     @staticmethod
     def _applies(step, event, conn, pdu):
-        if step.event != event or (step.portal is not None and conn.portal != step.portal):
+        if step.event not in (event, event.partition("-")[0] + "-*") or (step.portal is not None and conn.portal != step.portal):
             return False
         if step.cmd is not None and (pdu is None or pdu.task is None or pdu.task.word != step.cmd):
             return False

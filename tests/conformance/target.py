@@ -224,6 +224,7 @@ class Connection:
         self.config = target.config
         self.checker = Checker(target.transfer)
         self.mute = False
+        self.emitted = 0              # PDUs, for scripts that count
         self.in_full_feature = False
         self.login = None
         self.session = None

@@ -3,14 +3,14 @@
 
 from ..case import AUTH_FAILED, FATAL_LOGIN, GENERIC, NO_OBJECTS, PDU_TIMEOUT, Case, Discovers, DiscoveryFails
 from ..chap import Credentials
-from ..codec import REJECT, RESERVED_TAG, TEXT_RSP, encode_text
+from ..codec import REJECT, RESERVED_TAG, encode_text
 from ..script import EVERY, On, both, change, close, instead, make, mute_and_drop, opcode, own, text
 from ..target import TARGET_NAME, Config
 
 RESPONSE = "send-text-response"
 LOGIN = "send-login-response"
 _NAMES = tuple(f"iqn.2026-01.test.conformance:disk{index}" for index in range(200))
-_GIVES_UP = DiscoveryFails((GENERIC, PDU_TIMEOUT, FATAL_LOGIN))
+_GIVES_UP = DiscoveryFails((GENERIC, PDU_TIMEOUT))
 # A target that names no address anyone could use is not there, and not where it was asked for either.
 _NOTHING = DiscoveryFails((NO_OBJECTS,))
 _SECRET = Credentials("alice", "alices-secret-0")
