@@ -52,11 +52,15 @@ class Process:
         return self.outer.poll() is None
 
     def kill(self, sig=signal.SIGKILL):
-        if self.alive():
-            try:
-                os.kill(self.pid, sig)
-            except ProcessLookupError:
-                pass
+        if not self.alive():
+            return
+        try:
+            os.kill(self.pid, sig)
+            if sig == signal.SIGCONT:
+                # nsenter stops itself when its child is stopped.
+                os.kill(self.outer.pid, sig)
+        except ProcessLookupError:
+            pass
 
     def wait(self, seconds=10):
         try:
@@ -205,6 +209,7 @@ class Sandbox:
             for path in self.loops():
                 _detach(path)
         for process in self._processes:
+            process.outer.kill()
             process.outer.wait()
         if self._namespace_fd >= 0:
             os.close(self._namespace_fd)
