@@ -43,4 +43,12 @@ std::vector<std::string> protect_from_memory_pressure() {
     return refused;
 }
 
+void leave_terminal() {
+    (void)::setsid();  // refused to a process that leads one already
+    (void)!::chdir("/");
+    const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return;
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
+}
+
 }  // namespace iscsi::os

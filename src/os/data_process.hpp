@@ -12,4 +12,8 @@ namespace iscsi::os {
 // step is tried; those that the system refused come back, one line each, for the log.
 std::vector<std::string> protect_from_memory_pressure();
 
+// A session of its own; stdin, stdout and stderr become /dev/null, so that nobody who waits for the
+// end of our starter's output waits for us.
+void leave_terminal();
+
 }  // namespace iscsi::os

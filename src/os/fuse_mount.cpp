@@ -41,4 +41,11 @@ base::Result<FuseMount> mount_fuse(std::string_view source, std::uint32_t max_re
     return mount;
 }
 
+base::Result<Fd> open_in_mount(const Fd& root, const std::string& name) {
+    Fd fd(::openat(root.get(), name.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd && errno == EROFS) fd = Fd(::openat(root.get(), name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return base::fail_errno(base::ErrorCode::Internal, errno, name);
+    return fd;
+}
+
 }  // namespace iscsi::os

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -18,5 +19,8 @@ struct FuseMount {
 
 // Needs Linux 5.2 and CAP_SYS_ADMIN. The kernel's first request (INIT) waits on `device`.
 base::Result<FuseMount> mount_fuse(std::string_view source, std::uint32_t max_read_bytes);
+
+// A file of the mount, for reading and writing, or for reading only where its owner says EROFS.
+base::Result<Fd> open_in_mount(const Fd& root, const std::string& name);
 
 }  // namespace iscsi::os

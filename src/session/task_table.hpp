@@ -60,7 +60,7 @@ struct TaskSlot {
     std::span<const base::ByteSpan> data_in;
     SpanCursor<base::ByteSpan> in_cursor;
     ReceivedRanges received;
-    std::uint32_t data_in_pdus = 0;    // the next DataSN
+    std::uint32_t data_in_pdus = 0;  // the next DataSN
 
     // Writing.
     std::span<const base::ConstByteSpan> data_out;

@@ -311,12 +311,7 @@ void FuseExport::reply(Slot slot, int error_number) {
 }
 
 base::Result<os::Fd> FuseExport::open_file(const std::string& name) const {
-    os::Fd fd(::openat(root_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
-    if (!fd && errno == EROFS) {
-        fd = os::Fd(::openat(root_.get(), name.c_str(), O_RDONLY | O_CLOEXEC));
-    }
-    if (!fd) return base::fail_errno(base::ErrorCode::Internal, errno, name);
-    return fd;
+    return os::open_in_mount(root_, name);
 }
 
 }  // namespace iscsi::userd

@@ -16,6 +16,7 @@
 #include "base/version.hpp"
 #include "config.h"
 #include "os/daemon.hpp"
+#include "os/data_process.hpp"
 #include "os/files.hpp"
 #include "os/unix_socket.hpp"
 #include "userd/device_manager.hpp"
@@ -126,7 +127,7 @@ int serve(const Options& options, os::PidFile& pid_file) {
     if (!listening) return fail(listening.error());
     auto session = userd::Session::create(sid, std::move(*listening));
     if (!session) return fail(session.error());
-    if (!options.foreground) userd::leave_terminal();
+    if (!options.foreground) os::leave_terminal();
     (*session)->run(signalled);
     (void)os::system_files().unlink(path);  // the next one replaces it anyway
     (void)os::system_files().unlink(lock_path(sid, options.run_dir));  // numbers are not used again

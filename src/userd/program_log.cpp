@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "userd/program_log.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <string_view>
 
 #include "base/log.hpp"
-#include "os/fd.hpp"
 
 namespace iscsi::userd {
 
@@ -45,14 +42,6 @@ void start_log(const LogOptions& options) {
             }
         },
         options.debug ? base::LogLevel::Debug : base::LogLevel::Info);
-}
-
-void leave_terminal() {
-    (void)::setsid();  // refused to a process that leads one already
-    (void)!::chdir("/");
-    const os::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    if (!null) return;
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
 }
 
 }  // namespace iscsi::userd

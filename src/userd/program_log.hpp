@@ -13,8 +13,4 @@ struct LogOptions {
 };
 void start_log(const LogOptions& options);
 
-// A session of its own; stdin, stdout and stderr become /dev/null, so that nobody who waits for the
-// end of our starter's output waits for us.
-void leave_terminal();
-
 }  // namespace iscsi::userd
