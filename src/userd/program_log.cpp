@@ -5,9 +5,11 @@
 #include <syslog.h>
 
 #include <cstdio>
+#include <memory>
 #include <string_view>
 
 #include "base/log.hpp"
+#include "os/log_socket.hpp"
 
 namespace iscsi::userd {
 
@@ -30,18 +32,22 @@ int priority_of(base::LogLevel level) {
 }  // namespace
 
 void start_log(const LogOptions& options) {
-    if (!options.to_stderr) ::openlog("iscsi-userd", LOG_PID, LOG_DAEMON);
+    const auto most_verbose = options.debug ? base::LogLevel::Debug : base::LogLevel::Info;
+    if (options.to_stderr) {
+        base::set_log_sink(
+            [sid = options.sid](base::LogLevel, std::string_view text) {
+                fmt::print(stderr, "iscsi-userd: session {}: {}\n", sid, text);
+            },
+            most_verbose);
+        return;
+    }
+    // Shared with nobody but copies of the sink, which std::function makes.
+    auto socket = std::make_shared<os::LogSocket>("iscsi-userd");
     base::set_log_sink(
-        [options](base::LogLevel level, std::string_view text) {
-            if (options.to_stderr) {
-                fmt::print(stderr, "iscsi-userd: session {}: {}\n", options.sid, text);
-            } else {
-                ::syslog(priority_of(level), "session %llu: %.*s",
-                         static_cast<unsigned long long>(options.sid),
-                         static_cast<int>(text.size()), text.data());
-            }
+        [sid = options.sid, socket](base::LogLevel level, std::string_view text) {
+            socket->write(priority_of(level), fmt::format("session {}: {}", sid, text));
         },
-        options.debug ? base::LogLevel::Debug : base::LogLevel::Info);
+        most_verbose);
 }
 
 }  // namespace iscsi::userd
