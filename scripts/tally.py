@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Adds up the JUnit files of a test run and prints the closing line. Exits 1 on failures or on no tests.
+"""Adds up the JUnit files of a test run and prints the closing line. Exits 1 on failures, on no tests,
+and on skipped ones: what a test needs is installed by ./do deps --test, so a skip hides something.
 
     tally.py DIRECTORY
 """
@@ -30,7 +31,7 @@ def main():
         print(f"{path.stem}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped")
         totals = [a + b for a, b in zip(totals, counts)]
     print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
-    return 1 if totals[1] or not totals[0] else 0
+    return 1 if totals[1] or totals[2] or not totals[0] else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config.h"
+#include "iscsiadm/kernel_sessions.hpp"
 #include "os/files.hpp"
 
 namespace iscsi::iscsiadm {
@@ -13,6 +14,7 @@ namespace {
 
 // Where the processes of user space sessions have their sockets.
 constexpr const char* kUserSessions = ISCSI_RUNDIR "/userd";
+constexpr std::string_view kKernelPath = "kernel";
 
 bool address_matches(const std::string& a, const std::string& b,
                      const store::SameAddress& same_address) {
@@ -30,11 +32,16 @@ bool sessions_may_remain() {
 }  // namespace
 
 base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions& request) {
-    Sessions sessions;
+    Sessions sessions = kernel_sessions(datapath::kernel::Sysfs(), request);
     const auto take = [&](const control::Answer& answer) {
-        if (const auto* session = std::get_if<control::SessionInfo>(&answer)) {
-            sessions.push_back(*session);
-        }
+        const auto* session = std::get_if<control::SessionInfo>(&answer);
+        if (session == nullptr) return;
+        if (session->data_path != kKernelPath) return sessions.push_back(*session);
+        // Of the kernel's, the daemon knows what sysfs does not tell.
+        const auto same = std::ranges::find(sessions, session->sid, &control::SessionInfo::sid);
+        if (same == sessions.end()) return;
+        same->connection_state = session->connection_state;
+        same->internal_state = session->internal_state;
     };
     auto done = daemon.ask(request, WhenDown::LeaveIt, take);
     if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {

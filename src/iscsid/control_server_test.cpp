@@ -50,7 +50,7 @@ public:
                                          /*backlog=*/1024);
         EXPECT_TRUE(listening);
         std::promise<void> ready;
-        registry_.adopt_running([&](std::size_t) {
+        registry_.adopt_running(path_, [&](std::size_t) {
             server_ =
                 std::make_unique<ControlServer>(io_, std::move(*listening), requests_,
                                                 ControlServer::Options{.allowed_uid = allowed_uid});
@@ -79,7 +79,9 @@ private:
     os::SystemRandom random_;
     Surroundings around_{io_, resolver_, random_};
     testing::FakeDataPath path_;
-    Registry registry_{around_, path_};
+    Registry registry_{around_, path_, [](const std::string&) -> base::Result<datapath::DataPath*> {
+                           return base::fail(base::ErrorCode::TransportNotFound, "no kernel");
+                       }};
     std::atomic<bool> stopped_ = false;
     Requests requests_{registry_, {.stop = [this] { stopped_ = true; }, .config_file = "/conf"}};
     std::unique_ptr<ControlServer> server_;

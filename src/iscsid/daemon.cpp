@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "datapath/kernel/kernel_data_path.hpp"
 #include "datapath/user/user_data_path.hpp"
 #include "iscsid/control_server.hpp"
 #include "iscsid/registry.hpp"
@@ -22,6 +23,7 @@
 namespace iscsi::iscsid {
 
 using base::LogLevel;
+namespace kernel = datapath::kernel;
 
 namespace {
 
@@ -35,7 +37,8 @@ public:
           resolver_(io_),
           around_{io_, resolver_, random_},
           user_path_(io_, {.rundir = options.rundir, .program = options.userd_program}),
-          registry_(around_, user_path_),
+          registry_(around_, user_path_,
+                    [this](const std::string& transport) { return kernel_path(transport); }),
           requests_(registry_,
                     {.stop = [this] { stop(); }, .config_file = options.paths.config_file}) {}
 
@@ -44,18 +47,40 @@ public:
         registry_.set_settings(load_settings(options_.paths));
         watch_signals();
         os::notify_service_manager("STATUS=Syncing existing session(s)");
-        registry_.adopt_running([this](std::size_t count) {
-            if (count > 0) base::log(LogLevel::Info, "{} sessions taken over", count);
-            server_.emplace(io_, std::move(listening_), requests_,
-                            ControlServer::Options{.allowed_uid = options_.allowed_uid});
-            os::notify_service_manager("READY=1\nSTATUS=Ready to process requests");
-            ready_();
+        // Without the transport class there are no sessions in the kernel to be taken over.
+        if (kernel::Sysfs().transport_class_version()) open_kernel_path();
+        registry_.adopt_running(user_path_, [this](std::size_t count) {
+            if (!kernel_path_) return serve(count);
+            registry_.adopt_running(*kernel_path_,
+                                    [this, count](std::size_t more) { serve(count + more); });
         });
         io_.run();
         base::log(LogLevel::Info, "iscsid shutting down.");
     }
 
 private:
+    void serve(std::size_t adopted) {
+        if (adopted > 0) base::log(LogLevel::Info, "{} sessions taken over", adopted);
+        server_.emplace(io_, std::move(listening_), requests_,
+                        ControlServer::Options{.allowed_uid = options_.allowed_uid});
+        os::notify_service_manager("READY=1\nSTATUS=Ready to process requests");
+        ready_();
+    }
+
+    // Modules may be loaded at any time, so the way to the kernel is opened when first needed.
+    base::Status open_kernel_path() {
+        if (kernel_path_) return {};
+        ISCSI_TRY(kernel_path_, datapath::KernelDataPath::open(io_));
+        registry_.listen_to(*kernel_path_);
+        return {};
+    }
+
+    base::Result<datapath::DataPath*> kernel_path(const std::string& transport) {
+        ISCSI_TRY_VOID(datapath::KernelDataPath::find_transport(transport));
+        ISCSI_TRY_VOID(open_kernel_path());
+        return kernel_path_.get();
+    }
+
     void watch_signals() {
         for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGCHLD}) signals_.add(signal);
         std::signal(SIGPIPE, SIG_IGN);
@@ -99,6 +124,7 @@ private:
     Resolver resolver_;
     Surroundings around_;
     datapath::UserDataPath user_path_;
+    std::unique_ptr<datapath::KernelDataPath> kernel_path_;  // none before it is needed
     Registry registry_;
     Requests requests_;
     std::optional<ControlServer> server_;

@@ -38,7 +38,7 @@ base::Result<std::string> bound_netdev(const record::Iface& iface) {
 }  // namespace
 
 LoginRun::LoginRun(asio::io_context& io, record::Node node, Handlers handlers)
-    : io_(io), node_(std::move(node)), handlers_(std::move(handlers)), socket_(io), timer_(io) {}
+    : node_(std::move(node)), handlers_(std::move(handlers)), socket_(io), timer_(io) {}
 
 void LoginRun::connect(Resolver& resolver, const session::TargetPortal& portal) {
     const auto port = static_cast<std::uint16_t>(portal.port);

@@ -58,7 +58,6 @@ private:
     // False when a handler has destroyed this object.
     bool drain();
 
-    asio::io_context& io_;
     record::Node node_;
     Handlers handlers_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers of Asio look at it

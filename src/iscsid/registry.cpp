@@ -6,7 +6,6 @@
 
 #include "base/log.hpp"
 #include "os/block_devices.hpp"
-#include "os/kernel_iscsi.hpp"
 #include "os/netdev.hpp"
 
 namespace iscsi::iscsid {
@@ -20,11 +19,20 @@ constexpr std::string_view kTcpTransport = "tcp";
 
 }  // namespace
 
-Registry::Registry(Surroundings& surroundings, datapath::DataPath& user_path)
-    : around_(surroundings), user_path_(user_path) {
-    user_path_.set_event_handler([this](datapath::SessionKey key, session::DataPathEvent event) {
+Registry::Registry(Surroundings& surroundings, datapath::DataPath& user_path,
+                   KernelPath kernel_path)
+    : around_(surroundings), user_path_(user_path), kernel_path_(std::move(kernel_path)) {
+    listen_to(user_path_);
+}
+
+void Registry::listen_to(datapath::DataPath& path) {
+    path.set_event_handler([this](datapath::SessionKey key, session::DataPathEvent event) {
         const auto found = sessions_.find(key);
         if (found != sessions_.end()) found->second->on_data_path(event);
+    });
+    path.set_pdu_handler([this](datapath::SessionKey key, const datapath::ReceivedPdu& pdu) {
+        const auto found = sessions_.find(key);
+        if (found != sessions_.end()) found->second->on_pdu(pdu);
     });
 }
 
@@ -36,20 +44,18 @@ Session& Registry::add(datapath::DataPath& path, datapath::SessionKey key,
 }
 
 // Which data path a record's transport means, and what to tell about it.
-base::Result<Registry::Accepted> Registry::check_transport(const record::Node& node) const {
+base::Result<Registry::Choice> Registry::choose_path(const record::Node& node) {
     const std::string& transport = node.iface.transport_name;
-    if (transport == record::kUserTransport) return Accepted{};
-    if (transport != kTcpTransport) {
-        return base::fail(ErrorCode::TransportNotFound, "transport {} is not available", transport);
-    }
-    const bool in_kernel = os::kernel_has_iscsi_tcp();
-    const std::string why = in_kernel ? "the kernel's initiator is not supported by this version"
-                                      : "the kernel has no iSCSI initiator (iscsi_tcp)";
+    if (transport == record::kUserTransport) return Choice{&user_path_, {}};
+    auto kernel = kernel_path_(transport);
+    if (kernel) return Choice{*kernel, {}};
+    if (transport != kTcpTransport) return std::unexpected(std::move(kernel).error());
+    constexpr std::string_view kWhy = "the kernel has no iSCSI initiator (iscsi_tcp)";
     if (!settings_.user_fallback) {
         return base::fail(ErrorCode::TransportNotFound,
-                          "{}, and iscsid.user_fallback in iscsid.conf is No", why);
+                          "{}, and iscsid.user_fallback in iscsid.conf is No", kWhy);
     }
-    return Accepted{.notice = fmt::format("{}: using the data path in user space", why)};
+    return Choice{&user_path_, fmt::format("{}: using the data path in user space", kWhy)};
 }
 
 bool Registry::has_session_of(const record::Node& node) const {
@@ -83,22 +89,22 @@ base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item
         return base::fail(ErrorCode::Invalid,
                           "no InitiatorName is configured; see initiatorname.iscsi");
     }
-    ISCSI_TRY(Accepted accepted, check_transport(node));
+    ISCSI_TRY(Choice choice, choose_path(node));
     for (const std::string& note : session::normalize_timeouts(node)) {
         base::log(LogLevel::Error, "{}: {}", node.name, note);
     }
-    if (!accepted.notice.empty()) base::log(LogLevel::Info, "{}: {}", node.name, accepted.notice);
+    if (!choice.notice.empty()) base::log(LogLevel::Info, "{}: {}", node.name, choice.notice);
     spec.node = std::move(node);
 
     const datapath::SessionKey key = new_key();
-    Session& session = add(user_path_, key, std::move(spec));
+    Session& session = add(*choice.path, key, std::move(spec));
     session.begin(settings_.initiator_alias,
                   [this, key, handler = std::move(handler)](ErrorCode code, std::string message) {
                       const auto found = sessions_.find(key);
                       const bool up = code == ErrorCode::Success && found != sessions_.end();
                       handler({up ? found->second->sid() : 0, code, std::move(message)});
                   });
-    return accepted;
+    return Accepted{std::move(choice.notice)};
 }
 
 base::Status Registry::log_out(std::uint64_t sid, Session::Reply reply) {
@@ -124,13 +130,14 @@ base::Status Registry::log_out(std::uint64_t sid, Session::Reply reply) {
     return {};
 }
 
-void Registry::adopt_running(std::function<void(std::size_t count)> done) {
-    user_path_.find_running(
-        [this, done = std::move(done)](const std::vector<datapath::Adoptable>& running) {
+void Registry::adopt_running(datapath::DataPath& path,
+                             std::function<void(std::size_t count)> done) {
+    path.find_running(
+        [this, &path, done = std::move(done)](const std::vector<datapath::Adoptable>& running) {
             for (const datapath::Adoptable& one : running) {
                 const datapath::SessionKey key = new_key();
-                user_path_.take(key, one.sid);
-                Session& session = add(user_path_, key, one.spec);
+                path.take(key, one.sid);
+                Session& session = add(path, key, one.spec);
                 base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid,
                           one.spec.node.name, one.logged_in ? "logged in" : "logging in again");
                 session.adopt(one);

@@ -20,8 +20,12 @@ inline constexpr std::size_t kSessionsMax = 4096;
 
 class Registry {
 public:
+    // Gives the kernel's data path, opening it first if need be, for records of this transport; or
+    // why there is none. The path outlives the registry.
+    using KernelPath =
+        std::function<base::Result<datapath::DataPath*>(const std::string& transport)>;
     // `user_path` outlives the registry.
-    Registry(Surroundings& surroundings, datapath::DataPath& user_path);
+    Registry(Surroundings& surroundings, datapath::DataPath& user_path, KernelPath kernel_path);
 
     void set_settings(Settings settings) { settings_ = std::move(settings); }
     const Settings& settings() const { return settings_; }
@@ -35,13 +39,15 @@ public:
     struct Accepted {
         std::string notice;  // for the operator; usually empty
     };
+    // Where the events of a data path's sessions go: once for each path.
+    void listen_to(datapath::DataPath& path);
     // Refused at once, or the handler is called when the login has ended, from the event loop or
     // from inside.
     base::Result<Accepted> log_in(const control::LoginItem& item, LoginHandler handler);
     base::Status log_out(std::uint64_t sid, Session::Reply reply);
 
     // Takes over the sessions that an earlier iscsid left running, then calls `done`.
-    void adopt_running(std::function<void(std::size_t count)> done);
+    void adopt_running(datapath::DataPath& path, std::function<void(std::size_t count)> done);
 
     // Sessions that have carried commands, ascending sid; others do not exist for the outside.
     std::vector<Session*> listed();
@@ -50,11 +56,16 @@ public:
 private:
     datapath::SessionKey new_key() { return {++last_key_}; }
     Session& add(datapath::DataPath& path, datapath::SessionKey key, datapath::SessionSpec spec);
-    base::Result<Accepted> check_transport(const record::Node& node) const;
+    struct Choice {
+        datapath::DataPath* path = nullptr;
+        std::string notice;
+    };
+    base::Result<Choice> choose_path(const record::Node& node);
     bool has_session_of(const record::Node& node) const;
 
     Surroundings& around_;
     datapath::DataPath& user_path_;
+    KernelPath kernel_path_;
     Settings settings_;
     std::map<datapath::SessionKey, std::unique_ptr<Session>> sessions_;
     std::uint64_t last_key_ = 0;

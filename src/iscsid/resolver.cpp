@@ -29,10 +29,10 @@ base::Result<Endpoints> look_up(const std::string& host, std::uint16_t port) {
 
 }  // namespace
 
-Resolver::Resolver(asio::io_context& io)
-    : io_(io), pool_(std::make_unique<asio::thread_pool>(kThreads)) {}
+Resolver::Resolver(asio::io_context& io) : io_(io) {}
 
 Resolver::~Resolver() {
+    if (!pool_) return;
     pool_->stop();
     // Joining would wait for DNS. The process is about to end.
     (void)pool_.release();
@@ -47,6 +47,8 @@ void Resolver::resolve(const std::string& host, std::uint16_t port, Handler hand
         });
         return;
     }
+    // Most portals are numbers; threads are started for the first that is not.
+    if (!pool_) pool_ = std::make_unique<asio::thread_pool>(kThreads);
     asio::post(*pool_, [this, host, port, handler = std::move(handler)]() mutable {
         asio::post(io_, [handler = std::move(handler), found = look_up(host, port)]() mutable {
             handler(std::move(found));

@@ -107,7 +107,47 @@ void Session::perform(const session::StartLogin& action) {
     config.initiator_alias = initiator_alias_;
     config.isid = session::isid_for_session(static_cast<std::uint32_t>(sid()));
     config.login_deadline = action.deadline;
+    if (path_.carries_login()) return log_in_through_path(action.attempt, std::move(config));
     run_->log_in(std::move(config), around_.random);
+}
+
+void Session::note_addresses() {
+    current_address_ = run_->remote_address();
+    current_port_ = run_->remote_port();
+    local_address_ = run_->local_address();
+}
+
+void Session::log_in_through_path(std::uint64_t attempt, session::LoginConfig config) {
+    note_addresses();
+    pdu_attempt_ = attempt;
+    pdu_login_ = std::make_unique<PduLogin>(
+        around_.io, path_, key_,
+        PduLogin::Handlers{.login_event =
+                               [this, attempt](session::LoginEngine::Event event) {
+                                   on_login_event(attempt, std::move(event));
+                               },
+                           .broken =
+                               [this, attempt](const std::string& why) {
+                                   supervisor_.on_login_broken(attempt, why, now());
+                                   act();
+                               }});
+    const auto bound = path_.bind(key_, {.socket = run_->take_socket(),
+                                         .generation = attempt,
+                                         .current_address = current_address_,
+                                         .current_port = current_port_,
+                                         .local_address = local_address_});
+    // The supervisor hears of it from the event loop: this is one of its own actions.
+    asio::post(around_.io, [this, attempt, bound, config = std::move(config),
+                            alive = std::weak_ptr(alive_)]() mutable {
+        if (alive.expired() || !pdu_login_ || pdu_attempt_ != attempt) return;
+        if (bound) return pdu_login_->log_in(std::move(config), around_.random);
+        supervisor_.on_login_broken(attempt, bound.error().message, now());
+        act();
+    });
+}
+
+void Session::on_pdu(const datapath::ReceivedPdu& pdu) {
+    if (pdu_login_ && pdu.generation == pdu_attempt_) pdu_login_->on_pdu(pdu);
 }
 
 void Session::on_login_event(std::uint64_t attempt, session::LoginEngine::Event event) {
@@ -127,14 +167,17 @@ void Session::on_login_event(std::uint64_t attempt, session::LoginEngine::Event 
 
 // The run is destroyed from the event loop: an action is often the consequence of its own call.
 void Session::perform(const session::Abandon&) {
-    asio::post(around_.io, [run = std::shared_ptr<LoginRun>(std::move(run_))] {});
+    asio::post(around_.io, [run = std::shared_ptr<LoginRun>(std::move(run_)),
+                            login = std::shared_ptr<PduLogin>(std::move(pdu_login_))] {});
 }
 
 void Session::perform(const session::StartDataPath& action) {
-    current_address_ = run_->remote_address();
-    current_port_ = run_->remote_port();
-    local_address_ = run_->local_address();
-    path_.start(key_, {.socket = run_->take_socket(),
+    os::Fd socket;  // none where bind() has taken it
+    if (!path_.carries_login()) {
+        note_addresses();
+        socket = run_->take_socket();
+    }
+    path_.start(key_, {.socket = std::move(socket),
                        .generation = action.attempt,
                        .login = login_,
                        .current_address = current_address_,

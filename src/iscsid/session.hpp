@@ -12,6 +12,7 @@
 #include "base/random.hpp"
 #include "datapath/data_path.hpp"
 #include "iscsid/login_run.hpp"
+#include "iscsid/pdu_login.hpp"
 #include "iscsid/resolver.hpp"
 #include "session/supervisor.hpp"
 
@@ -43,6 +44,8 @@ public:
     // Refused at once (with the reason), or answered when the session is gone.
     base::Status log_out(Reply reply);
     void on_data_path(const session::DataPathEvent& event);
+    // Part of a login that travels through the data path.
+    void on_pdu(const datapath::ReceivedPdu& pdu);
 
     std::uint64_t sid() const { return supervisor_.sid(); }
     datapath::SessionKey key() const { return key_; }
@@ -73,6 +76,8 @@ private:
     void perform(const session::Finished&);
 
     void on_login_event(std::uint64_t attempt, session::LoginEngine::Event event);
+    void note_addresses();
+    void log_in_through_path(std::uint64_t attempt, session::LoginConfig config);
     void arm_timer();
 
     Surroundings& around_;
@@ -84,6 +89,8 @@ private:
     asio::steady_timer timer_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers look at it
     std::unique_ptr<LoginRun> run_;                               // the attempt under way
+    std::unique_ptr<PduLogin> pdu_login_;  // its login, where the data path carries it
+    std::uint64_t pdu_attempt_ = 0;
     session::LoggedIn login_;
     std::string current_address_;
     std::uint16_t current_port_ = 0;

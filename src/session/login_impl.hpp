@@ -79,7 +79,9 @@ private:
     void fail_pdu(std::string_view why);
     void fail_negotiation(const NegotiationError& error);
     void fail_chap(const ChapFailure& failure);
-    void notice(base::LogLevel level, std::string text) { events_.emplace_back(Notice{level, std::move(text)}); }
+    void notice(base::LogLevel level, std::string text) {
+        events_.emplace_back(Notice{level, std::move(text)});
+    }
 
     LoginConfig config_;
     Chap chap_;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """In the guest the one kind of target is LIO; everything else is as on the host."""
 
+import pathlib
+
 import pytest
 
 from beds.lio import load_modules
@@ -10,6 +12,9 @@ from e2e.conftest import (_programs_exist, initiator, new_initiator,  # noqa: F4
 
 @pytest.fixture(autouse=True, scope="session")
 def _modules():
+    """Without the kernel's initiator, so that the sessions are iscsi-userd's."""
+    pathlib.Path("/etc/modprobe.d").mkdir(exist_ok=True)
+    pathlib.Path("/etc/modprobe.d/no-initiator.conf").write_text("blacklist iscsi_tcp\n")
     load_modules()
 
 
