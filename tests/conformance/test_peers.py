@@ -108,17 +108,6 @@ def test_writes_and_reads(config):
         judge(target, SOLICITED)
 
 
-def test_iscsi_dd_copies_the_pattern():
-    with Target(Config(luns=((512, 512), (512, 512)))) as target:
-        target.disks[0].store[:] = pattern(0, 512, 77)
-        target.disks[1].store[:] = bytes(512 * 512)
-        if not shutil.which("iscsi-dd"):
-            pytest.skip("no iscsi-dd in this package")
-        run("iscsi-dd", "-s", url(target, 0), "-d", url(target, 1))
-        assert target.disks[0].store == target.disks[1].store
-        judge(target)
-
-
 @pytest.mark.parametrize("chunk", [8192, 100])
 def test_discovery_by_debians_iscsiadm(box, chunk):
     """Discovery runs inside iscsiadm and needs no kernel."""
