@@ -40,14 +40,18 @@ constexpr std::array<Row, 23> kRows{{
     {"ISCSI_ERR_NOP_TIMEDOUT", "A NOP has timed out"},
 }};
 
+constexpr Row kUnknown{"ISCSI_ERR_UNKNOWN", "Invalid or unknown error code"};
+
+// A newer kernel may have numbers of its own.
+const Row& row(ConnectionErrorNumber number) {
+    const auto index = static_cast<std::size_t>(number);
+    return index < kRows.size() ? kRows[index] : kUnknown;
+}
+
 }  // namespace
 
-std::string_view connection_error_name(ConnectionErrorNumber number) {
-    return kRows.at(static_cast<std::size_t>(number)).name;
-}
+std::string_view connection_error_name(ConnectionErrorNumber number) { return row(number).name; }
 
-std::string_view connection_error_text(ConnectionErrorNumber number) {
-    return kRows.at(static_cast<std::size_t>(number)).text;
-}
+std::string_view connection_error_text(ConnectionErrorNumber number) { return row(number).text; }
 
 }  // namespace iscsi::session

@@ -24,6 +24,12 @@ TEST(ConnectionError, TextsAreThoseOfIscsid) {
               "Received invalid initiator task tag from target");
 }
 
+TEST(ConnectionError, ANumberOfANewerKernelIsNoReasonToFail) {
+    EXPECT_EQ(connection_error_text(static_cast<ConnectionErrorNumber>(23)),
+              "Invalid or unknown error code");
+    EXPECT_EQ(connection_error_name(static_cast<ConnectionErrorNumber>(255)), "ISCSI_ERR_UNKNOWN");
+}
+
 TEST(ProtocolError, IsToldWithRuleSectionAndValues) {
     const ProtocolError error{Violation::R2tPastEnd, 70000, 65536};
 

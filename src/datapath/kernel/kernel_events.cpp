@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "datapath/kernel/session_state.hpp"
 #include "scsi/sense.hpp"
+#include "session/connection_error.hpp"
 
 namespace iscsi::datapath {
 
@@ -12,7 +13,6 @@ using base::LogLevel;
 
 namespace {
 
-constexpr std::uint32_t kKernelErrorBase = 1000;  // kernel 1020 is README's 20
 constexpr std::uint8_t kReportedLunsDataHasChanged[] = {0x3f, 0x0e};
 constexpr std::size_t kSenseLengthBytes = 2;
 
@@ -62,10 +62,11 @@ void KernelDataPath::on_message(const kernel::Message& message) {
         session->lost = true;
         if (session->closing == Closing::SessionLogout) return finish_logout(*session);
         if (session->closing == Closing::ConnectionLogout) session->closing = Closing::No;
-        return on_event_(
-            session->key,
-            session::ConnectionError{session->generation, error->error - kKernelErrorBase,
-                                     std::string(kernel::connection_error_text(error->error))});
+        const std::uint32_t number = error->error - session::kConnectionErrorBase;
+        const auto text =
+            session::connection_error_text(static_cast<session::ConnectionErrorNumber>(number));
+        return on_event_(session->key,
+                         session::ConnectionError{session->generation, number, std::string(text)});
     }
     if (const auto* unbound = std::get_if<kernel::SessionUnbound>(&message)) {
         Session* session = find_sid(unbound->sid);

@@ -225,35 +225,4 @@ std::expected<Counters, UeventErrc> decode_stats(base::ConstByteSpan payload) {
     return counters;
 }
 
-std::string_view connection_error_text(std::uint32_t error) {
-    constexpr std::uint32_t kFirst = 1001;
-    static constexpr std::array<std::string_view, 22> kTexts{
-        "ISCSI_ERR_DATASN: Received invalid data sequence number from target",
-        "ISCSI_ERR_DATA_OFFSET: Seeking offset beyond the size of the iSCSI segment",
-        "ISCSI_ERR_MAX_CMDSN: Received invalid command sequence number from target",
-        "ISCSI_ERR_EXP_CMDSN: Received invalid expected command sequence number from target",
-        "ISCSI_ERR_BAD_OPCODE: Received an invalid iSCSI opcode",
-        "ISCSI_ERR_DATALEN: Invalid data length value",
-        "ISCSI_ERR_AHSLEN: Received an invalid AHS length",
-        "ISCSI_ERR_PROTO: iSCSI protocol violation",
-        "ISCSI_ERR_LUN: LUN mismatch",
-        "ISCSI_ERR_BAD_ITT: Received invalid initiator task tag from target",
-        "ISCSI_ERR_CONN_FAILED: iSCSI connection failed",
-        "ISCSI_ERR_R2TSN: Received invalid R2T (Ready to Transfer) data sequence number from "
-        "target",
-        "ISCSI_ERR_SESSION_FAILED: iSCSI session failed",
-        "ISCSI_ERR_HDR_DGST: Header digest mismatch",
-        "ISCSI_ERR_DATA_DGST: Data digest mismatch",
-        "ISCSI_ERR_PARAM_NOT_FOUND: Parameter not found",
-        "ISCSI_ERR_NO_SCSI_CMD: Could not look up SCSI command",
-        "ISCSI_ERR_INVALID_HOST: iSCSI host is in an invalid state",
-        "ISCSI_ERR_XMIT_FAILED: Transmission of iSCSI packet failed",
-        "ISCSI_ERR_TCP_CONN_CLOSE: TCP connection closed",
-        "ISCSI_ERR_SCSI_EH_SESSION_RST: Session was dropped as a result of SCSI error recovery",
-        "ISCSI_ERR_NOP_TIMEDOUT: A NOP has timed out",
-    };
-    if (error < kFirst || error >= kFirst + kTexts.size()) return "Invalid or unknown error code";
-    return kTexts[error - kFirst];
-}
-
 }  // namespace iscsi::datapath::kernel

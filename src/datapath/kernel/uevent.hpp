@@ -212,7 +212,4 @@ struct Counters {
 };
 std::expected<Counters, UeventErrc> decode_stats(base::ConstByteSpan payload);
 
-// "ISCSI_ERR_TCP_CONN_CLOSE: TCP connection closed" for 1020.
-std::string_view connection_error_text(std::uint32_t error);
-
 }  // namespace iscsi::datapath::kernel

@@ -125,14 +125,5 @@ TEST(UeventStats, ACountBeyondWhatArrivedIsCut) {
     EXPECT_FALSE(decode_stats(base::ConstByteSpan(stats).first(95)));
 }
 
-TEST(UeventTexts, KernelErrorsHaveOpenIscsisTexts) {
-    EXPECT_EQ(connection_error_text(1020), "ISCSI_ERR_TCP_CONN_CLOSE: TCP connection closed");
-    EXPECT_EQ(connection_error_text(1001),
-              "ISCSI_ERR_DATASN: Received invalid data sequence number from target");
-    EXPECT_EQ(connection_error_text(1022), "ISCSI_ERR_NOP_TIMEDOUT: A NOP has timed out");
-    EXPECT_EQ(connection_error_text(1000), "Invalid or unknown error code");
-    EXPECT_EQ(connection_error_text(1023), "Invalid or unknown error code");
-}
-
 }  // namespace
 }  // namespace iscsi::datapath::kernel
