@@ -33,6 +33,8 @@ for suite in "${suites[@]}"; do
             GTEST_OUTPUT=xml:$results/ meson test -C build-sanitize --no-rebuild --suite unit --suite sim \
                 --print-errorlogs || status=1
             ;;
+        # Many short cases, each with a target and an initiator of its own.
+        conformance) run_pytest conformance -n 2 || status=1 ;;
         *) run_pytest "$suite" || status=1 ;;
     esac
 done

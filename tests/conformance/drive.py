@@ -167,11 +167,18 @@ def _all_done(case, outcome, fails=()):
             yield code != 0, f"command {index} ended with errno {code}"
 
 
+def _leaves_in_order(case, target):
+    """A session that is up in the end is logged out of."""
+    last = [conn for conn in target.connections if conn.in_full_feature][-1:]
+    yield bool(last) and last[0].checker.phase != "logout", "the session ended without a logout"
+
+
 def _works(expect, case, target, outcome):
     yield from _all_done(case, outcome)
     yield bool(outcome.errors), f"connection errors {outcome.errors}"
     count = len(target.connections)
     yield count != expect.connections, f"{count} connections, expected {expect.connections}"
+    yield from _leaves_in_order(case, target)
 
 
 def _drops(expect, case, target, outcome):
@@ -180,6 +187,7 @@ def _drops(expect, case, target, outcome):
         yield outcome.errors[0] not in expect.errors, f"connection error {outcome.errors[0]}, expected {expect.errors}"
     yield from _all_done(case, outcome, expect.fails)
     yield target.logins < 2, "the session never came back"
+    yield from _leaves_in_order(case, target)
 
 
 def _fails(expect, case, target, outcome):

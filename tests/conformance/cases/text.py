@@ -15,7 +15,7 @@ def _bent(name, step, expect=LoginFails(), **more):
 
 def _value(key, value, **more):
     return _bent(f"{key}={value if len(value) < 24 else value[:20] + '...'}", keys(**{key: value}),
-                 LoginFails(words=(key,)), **more)
+                 LoginFails(words=(f"{key}={value[:20]}" if value else key,)), **more)
 
 
 _NUMBERS = {
