@@ -618,6 +618,58 @@ TEST(FullFeature, ReceivesByteByByte) {
     EXPECT_EQ(h.engine.state(), FullFeature::State::Running);
 }
 
+constexpr std::size_t kLargestSegment = 16777215;
+
+LoggedIn with_largest_lengths() {
+    auto login = logged_in();
+    login.params.max_recv_data_segment_length = kLargestSegment;
+    login.params.max_xmit_data_segment_length = kLargestSegment;
+    login.params.first_burst_length = kLargestSegment;
+    login.params.max_burst_length = kLargestSegment;
+    login.params.initial_r2t = false;
+    return login;
+}
+
+TEST(FullFeature, ReadsTheLargestSegmentThereIs) {
+    Harness h(with_largest_lengths());
+    h.chunk = 100'000;
+    Io io(true, kLargestSegment, std::vector<std::size_t>(300, 4096));
+    const auto data = pattern(kLargestSegment);
+
+    h.deliver(last_data_in(h.start(io.task), 0, 0), data);
+
+    EXPECT_EQ(h.event<TaskDone>().outcome, TaskOutcome::Completed);
+    EXPECT_TRUE(io.memory == data);
+}
+
+TEST(FullFeature, WritesTheLargestSegmentThereIs) {
+    Harness h(with_largest_lengths());
+    Io io(false, kLargestSegment + 1000);
+    const auto command = h.start(io.task);
+    ASSERT_EQ(command.data.size(), kLargestSegment);
+    EXPECT_TRUE(command.as<proto::ScsiCommand>().final);
+
+    h.deliver(r2t(command, 0, kLargestSegment, 1000));
+    const auto rest = h.sent_one();
+
+    EXPECT_TRUE(rest.as<proto::DataOut>().final);
+    EXPECT_TRUE(std::ranges::equal(rest.data, part(io.memory, kLargestSegment, 1000)));
+}
+
+TEST(FullFeature, AQueueOfDepthOneGoesOnAndOn) {
+    FullFeatureConfig config;
+    config.queue_depth = 1;
+    Harness h(logged_in(), config);
+    Io io(true, 512);
+    for (int i = 0; i < 1000; ++i) {
+        const auto command = h.start(io.task);
+        ASSERT_EQ(h.engine.free_slots(), 0U);
+        h.deliver(last_data_in(command, 0, 0), pattern(512));
+        ASSERT_EQ(h.event<TaskDone>().outcome, TaskOutcome::Completed);
+    }
+    EXPECT_EQ(h.engine.stats().scsicmd_pdus, 1000U);
+}
+
 TEST(FullFeature, DeepQueueRunsManyCommandsPerCall) {
     Harness h;
     h.window = 128;

@@ -22,7 +22,7 @@ public:
     static constexpr std::size_t kPdusMax = 64;
     static constexpr std::size_t kSpansMax = 512;
     // A batch takes no more PDUs once it holds this much: commands should not wait behind more.
-    static constexpr std::size_t kFullBytes = 1024 * 1024;
+    static constexpr std::size_t kFullBytes = std::size_t{1024} * 1024;
     static constexpr std::uint32_t kNoOwner = 0xffff'ffff;
 
     SendBatch();

@@ -37,7 +37,7 @@ public:
     };
     enum class Step : std::uint8_t { NeedBytes, Header, Complete };
 
-    static constexpr std::size_t kScratchBytes = 64 * 1024;
+    static constexpr std::size_t kScratchBytes = std::size_t{64} * 1024;
     static constexpr std::size_t kSmallReadAhead = 1024;
     static constexpr std::size_t kLargePayload = 8192;  // bytes from which a copy is avoided
     static constexpr std::size_t kSpansMax = 128;
