@@ -33,8 +33,8 @@ for suite in "${suites[@]}"; do
             GTEST_OUTPUT=xml:$results/ meson test -C build-sanitize --no-rebuild --suite unit --suite sim \
                 --print-errorlogs || status=1
             ;;
-        # Many short cases, each with a target and an initiator of its own.
-        conformance) run_pytest conformance -n 2 || status=1 ;;
+        # Many cases, each with a target and an initiator of its own, that often wait.
+        conformance | e2e) run_pytest "$suite" -n 3 || status=1 ;;
         *) run_pytest "$suite" || status=1 ;;
     esac
 done

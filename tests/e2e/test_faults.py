@@ -154,8 +154,9 @@ def test_logout_during_an_outage_ends_the_session(initiator, new_tgtd):
 
     initiator.logout(peer.name, peer.portal).ok()
 
-    assert initiator.sessions() == {} and initiator.userds() == []
+    assert initiator.sessions() == {}
     initiator.no_disk(peer.portal, peer.name)
+    wait_for(lambda: initiator.userds() == [], 10, "iscsi-userd to end")
 
 
 def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):
