@@ -43,10 +43,12 @@ class Drops:
     """The connection is dropped with one of the errors, comes back, and every command succeeds."""
     errors: tuple
     fails: tuple = ()               # indices of commands that fail all the same
+    in_logout: bool = False         # or it ends in a logout that gets no answer, which is no error
 
-    def __init__(self, *errors, fails=()):
+    def __init__(self, *errors, fails=(), in_logout=False):
         object.__setattr__(self, "errors", tuple(errors))
         object.__setattr__(self, "fails", fails)
+        object.__setattr__(self, "in_logout", in_logout)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ ASYNCS = (
     _async(0, Works(), "async 0, sense length lies", data=b"\xff\xff\x70"),
     _async(1, _ENDED, "async 1, logout asked for", p3=1, seen=("logout-request",)),
     _async(1, _ENDED, "async 1 with no time", p3=0, seen=("logout-request",)),
-    Case("async 1, then closed", _CLOSED, (On(COMMAND, first(make(ASYNC, status=True, flags=0x80, itt=RESERVED_TAG,
+    Case("async 1, then closed", Drops(TCP_CONN_CLOSE, in_logout=True), (On(COMMAND, first(make(ASYNC, status=True, flags=0x80, itt=RESERVED_TAG,
                                                                  event=1, p3=1), close), cmd="read"),)),
     _async(2, Works(), "async 2, but nothing is dropped", p1=0, p2=0, p3=0),
     _async(2, Works(), "async 2, another connection is dropped", p1=9, p2=0, p3=0),
