@@ -110,15 +110,17 @@ int serve(const Options& options, std::optional<os::Background> background) {
         log_to_syslog(options.debug);
     }
     survive_memory_pressure();
-    run_daemon({.paths = {.config_file = options.config_file,
-                          .initiatorname_file = options.initiatorname_file},
-                .rundir = ISCSI_RUNDIR,
-                .userd_program = os::find_helper("iscsi-userd", "userd", ISCSI_LIBEXECDIR),
-                .allowed_uid = ::geteuid(),
-                .stop_on_interrupt = options.foreground},
-               std::move(*listening), [&background] {
-                   if (background) background->ready();
-               });
+    run_daemon(
+        {.paths = {.config_file = options.config_file,
+                   .initiatorname_file = options.initiatorname_file},
+         .rundir = ISCSI_RUNDIR,
+         .userd_program = os::find_helper(
+             "iscsi-userd", "userd", {.sbindir = ISCSI_SBINDIR, .libexecdir = ISCSI_LIBEXECDIR}),
+         .allowed_uid = ::geteuid(),
+         .stop_on_interrupt = options.foreground},
+        std::move(*listening), [&background] {
+            if (background) background->ready();
+        });
     return 0;
 }
 

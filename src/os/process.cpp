@@ -25,13 +25,22 @@ std::string program_directory() {
 }
 
 std::string find_helper(std::string_view name, std::string_view folder,
-                        std::string_view libexecdir) {
-    const std::string here = program_directory();
-    for (const std::string& candidate :
-         {fmt::format("{}/{}", here, name), fmt::format("{}/../{}/{}", here, folder, name)}) {
+                        const InstalledDirectories& installed) {
+    return find_helper_from(program_directory(), name, folder, installed);
+}
+
+std::string find_helper_from(std::string_view here, std::string_view name, std::string_view folder,
+                             const InstalledDirectories& installed) {
+    std::vector<std::string> candidates = {fmt::format("{}/{}", here, name),
+                                           fmt::format("{}/../{}/{}", here, folder, name)};
+    if (here.ends_with(installed.sbindir)) {
+        const auto stage = here.substr(0, here.size() - installed.sbindir.size());
+        candidates.push_back(fmt::format("{}{}/{}", stage, installed.libexecdir, name));
+    }
+    for (const std::string& candidate : candidates) {
         if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     }
-    return fmt::format("{}/{}", libexecdir, name);
+    return fmt::format("{}/{}", installed.libexecdir, name);
 }
 
 namespace {

@@ -17,11 +17,21 @@ namespace iscsi::os {
 // The directory of the running program's file, without a closing '/'.
 std::string program_directory();
 
+// Where programs of ours were configured to be installed.
+struct InstalledDirectories {
+    std::string sbindir;
+    std::string libexecdir;
+};
+
 // A helper program of ours: beside the running program, in the build tree's folder of that name
-// (`../folder/name`), or in `libexecdir`. The last one's path when there is none: starting it says
-// what is missing.
+// (`../folder/name`), in `libexecdir` of the same staged installation (whatever stands before
+// `sbindir` in the running program's path), or in `libexecdir`. The last one's path when there is
+// none: starting it says what is missing.
 std::string find_helper(std::string_view name, std::string_view folder,
-                        std::string_view libexecdir);
+                        const InstalledDirectories& installed);
+// The same for a program in `here`.
+std::string find_helper_from(std::string_view here, std::string_view name, std::string_view folder,
+                             const InstalledDirectories& installed);
 
 // Starts a program in a session of its own (so that no terminal's signals reach it), with none of
 // our descriptors (it outlives whoever waits for the end of a pipe) and default signal handling.
