@@ -16,6 +16,9 @@ App::App(const Command& command, Output& output, store::Paths paths)
       daemon_(store_.paths().config_file()) {
     store_.set_same_address(os::same_address);
     store_.set_in_use([this](const record::Node& node) { return in_use(node); });
+    store_.set_on_warning([this](const std::string& path, const record::Warning& warning) {
+        output_.error("{}: {}", path, warning.text);
+    });
 }
 
 const store::Conf& App::conf() {

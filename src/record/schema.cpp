@@ -79,6 +79,13 @@ bool is_shown(const Key<Record>& key, const Record& record) {
 }
 
 template <class Record>
+bool has_secrets(const Record& record) {
+    return std::ranges::any_of(schema<Record>().show_order(), [&](const auto* key) {
+        return key->info.type == Type::Secret && !key->text(record).empty();
+    });
+}
+
+template <class Record>
 std::string_view nearest_name(std::string_view name) {
     std::vector<std::string_view> names;
     for (const auto* key : schema<Record>().show_order()) names.push_back(key->info.name);
@@ -89,6 +96,7 @@ std::string_view nearest_name(std::string_view name) {
     template class Schema<Record>;                             \
     template bool has_key(const KeyInfo&, const Record&);      \
     template bool is_shown(const Key<Record>&, const Record&); \
+    template bool has_secrets(const Record&);                  \
     template std::string_view nearest_name<Record>(std::string_view);
 ISCSI_INSTANTIATE(Node)
 ISCSI_INSTANTIATE(Iface)

@@ -163,6 +163,10 @@ bool has_key(const KeyInfo& info, const Record& record);
 template <class Record>
 bool is_shown(const Key<Record>& key, const Record& record);
 
+// Whether any secret of the record is set: then its file must be its owner's alone.
+template <class Record>
+bool has_secrets(const Record& record);
+
 // The known name nearest to a misspelt one (at most two edits off), or empty.
 template <class Record>
 std::string_view nearest_name(std::string_view name);

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/numbers.hpp"
+#include "store/tree.hpp"
 
 namespace iscsi::store {
 
@@ -54,6 +55,9 @@ base::Result<Conf> load_conf(os::Files& files, const std::string& path) {
     add_warnings(conf.warnings, record::parse_into(conf.node, *text, kOthersKeys));
     add_warnings(conf.warnings, record::parse_into(conf.send_targets, *text, kOthersKeys));
     add_warnings(conf.warnings, record::parse_into(conf.isns, *text, kOthersKeys));
+    if (record::has_secrets(conf.node) || record::has_secrets(conf.send_targets)) {
+        if (auto warning = exposed(files, path)) conf.warnings.push_back(std::move(*warning));
+    }
     conf.daemon.startup = find_simple_value(*text, "iscsid.startup");
     conf.daemon.safe_logout = simple_yes(*text, "iscsid.safe_logout");
     conf.daemon.ipc_auth_uid = simple_yes(*text, "iscsid.ipc_auth_uid");

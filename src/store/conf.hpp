@@ -28,7 +28,8 @@ struct Conf {
     record::SendTargets send_targets;
     record::Isns isns;
     record::Daemon daemon;
-    // One per faulty line, in open-iscsi's words; the program prints them.
+    // One per faulty line, in open-iscsi's words, and one of line 0 when others may read the
+    // secrets in the file; the program prints them.
     std::vector<record::Warning> warnings;
 };
 

@@ -57,6 +57,13 @@ TEST_F(ConfTest, FaultyLinesAreWarnedOfOnce) {
     EXPECT_EQ(loaded.warnings[1].line, 2U);
 }
 
+TEST_F(ConfTest, SecretsThatOthersMayReadAreWarnedOf) {
+    const auto loaded = value_of(conf("node.session.auth.password = pw\n"));
+
+    ASSERT_EQ(loaded.warnings.size(), 1U);
+    EXPECT_THAT(loaded.warnings[0].text, HasSubstr("others may read the secrets in it"));
+}
+
 TEST_F(ConfTest, AMissingFileIsNamedWithTheRemedy) {
     const auto loaded = load_conf(os::system_files(), root_ + "/no/iscsid.conf");
 

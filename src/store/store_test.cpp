@@ -275,10 +275,34 @@ TEST_F(Nodes, WarningsNameTheFile) {
     });
 
     ASSERT_TRUE(store.load({"iqn.a", "10.0.0.1", 3260, 1}));
+    ASSERT_TRUE(store.load({"iqn.a", "10.0.0.1", 3260, 1}));
 
     EXPECT_THAT(warnings, ElementsAre(paths_.dbroot +
                                       "/nodes/iqn.a/10.0.0.1,3260,1/default: Config file line 1 "
                                       "does not have '=' separator"));
+}
+
+TEST_F(Nodes, AFileWithSecretsThatOthersMayReadIsWarnedOf) {
+    auto secret = node("iqn.a", "10.0.0.1");
+    secret.session.auth.password = base::Secret("pw");
+    add(secret);
+    add(node("iqn.b", "10.0.0.1"));
+    for (const std::string target : {"iqn.a", "iqn.b"}) {
+        const auto path = paths_.nodes() + "/" + target + "/10.0.0.1,3260,1/default";
+        std::filesystem::permissions(path, std::filesystem::perms{0640});
+    }
+    Store store(paths_);
+    std::vector<std::string> warnings;
+    store.set_on_warning([&](const std::string&, const record::Warning& warning) {
+        warnings.push_back(warning.text);
+    });
+
+    ASSERT_TRUE(store.load({"iqn.a", "10.0.0.1", 3260, 1}));
+    ASSERT_TRUE(store.load({"iqn.b", "10.0.0.1", 3260, 1}));
+
+    EXPECT_THAT(warnings,
+                ElementsAre("others may read the secrets in it (mode 0640); run `chmod 600 " +
+                            paths_.nodes() + "/iqn.a/10.0.0.1,3260,1/default`"));
 }
 
 TEST_F(Nodes, AnEndlessFileIsRefused) {

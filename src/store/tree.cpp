@@ -97,6 +97,24 @@ base::Result<std::optional<std::string>> Tree::read_once(const std::string& path
     return fail_on("Could not open", path, text.error());
 }
 
+void Tree::warn(const std::string& path, const record::Warning& warning) const {
+    // One transaction may read a record several times.
+    if (on_warning_ && warned_of_.emplace(path, warning.line).second) on_warning_(path, warning);
+}
+
+std::optional<record::Warning> exposed(os::Files& files, const std::string& path) {
+    constexpr std::uint32_t kOthersBits = 0077;
+    const auto info = files.info(path);
+    if (!info || (info->mode & kOthersBits) == 0) return std::nullopt;
+    return record::Warning{
+        0, fmt::format("others may read the secrets in it (mode {:04o}); run `chmod 600 {}`",
+                       info->mode, path)};
+}
+
+void Tree::warn_if_exposed(const std::string& path) const {
+    if (const auto warning = exposed(files_, path)) warn(path, *warning);
+}
+
 base::Result<std::optional<std::string>> Tree::read_text(const std::string& path,
                                                          bool locked) const {
     ISCSI_TRY(auto text, read_once(path));

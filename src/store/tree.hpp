@@ -21,7 +21,12 @@
 
 namespace iscsi::store {
 
-// Told of faulty lines in record files; the program prints them.
+// The warning (of line 0) about a file with secrets that others may read; nullopt when they may
+// not.
+std::optional<record::Warning> exposed(os::Files& files, const std::string& path);
+
+// Told of faulty lines in record files, and of files with secrets that others may read, of each
+// once; the program prints them.
 using OnWarning = std::function<void(const std::string& path, const record::Warning& warning)>;
 
 // Longest record file that is read; a real one has 5 KiB.
@@ -64,9 +69,8 @@ public:
     base::Result<bool> read(const std::string& path, Record& record, bool locked) const {
         ISCSI_TRY(const auto text, read_text(path, locked));
         if (!text) return false;
-        for (const auto& warning : record::parse_into(record, *text)) {
-            if (on_warning_) on_warning_(path, warning);
-        }
+        for (const auto& warning : record::parse_into(record, *text)) warn(path, warning);
+        if (record::has_secrets(record)) warn_if_exposed(path);
         return true;
     }
 
@@ -92,12 +96,15 @@ public:
     bool is_directory(const std::string& path) const;
 
 private:
+    void warn(const std::string& path, const record::Warning& warning) const;
+    void warn_if_exposed(const std::string& path) const;
     base::Result<std::optional<std::string>> read_text(const std::string& path, bool locked) const;
     base::Result<std::optional<std::string>> read_once(const std::string& path) const;
 
     Paths paths_;
     mutable DirectorySyncsLast files_;  // reading changes nothing in it
     OnWarning on_warning_;
+    mutable std::set<std::pair<std::string, std::size_t>> warned_of_;  // file and line
 };
 
 // "Could not open PATH: Permission denied (only root may use the record database)".
