@@ -175,6 +175,10 @@ class Initiator:
         link = self.box.path(by_path(portal, target, lun))
         wait_for(lambda: not os.path.lexists(link), seconds, f"{link} to go")
 
+    def no_userds(self):
+        """Waits until no iscsi-userd runs: one ends a moment after its session."""
+        wait_for(lambda: not self.userds(), 10, "iscsi-userd to end")
+
     def userds(self):
         """Host pids of the data path processes, one for each session."""
         return self.box.pids("iscsi-userd")

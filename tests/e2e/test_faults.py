@@ -156,7 +156,7 @@ def test_logout_during_an_outage_ends_the_session(initiator, new_tgtd):
 
     assert initiator.sessions() == {}
     initiator.no_disk(peer.portal, peer.name)
-    wait_for(lambda: initiator.userds() == [], 10, "iscsi-userd to end")
+    initiator.no_userds()
 
 
 def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):

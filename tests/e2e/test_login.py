@@ -58,7 +58,7 @@ def test_from_an_address_to_a_disk_and_back(box, initiator, new_peer):
     assert logout.out == f"Logging out of session {where}\nLogout of {where} successful.\n"
     initiator.no_disk(peer.portal, peer.name, peer.first_lun, seconds=2)
     assert initiator.sessions() == {}
-    assert initiator.userds() == []
+    initiator.no_userds()
     assert box.loops() == []
     assert not any(" fuse" in line and "fusectl" not in line for line in box.mounts())
 
@@ -128,7 +128,8 @@ def test_wrong_credentials_are_refused_at_once(initiator, new_peer, account):
 
     failed_login(result, peer.name, 24, "iSCSI login failed due to authorization failure")
     assert result.seconds < 3
-    assert initiator.sessions() == {} and initiator.userds() == []
+    assert initiator.sessions() == {}
+    initiator.no_userds()
 
 
 def test_target_that_cannot_prove_itself_is_refused(initiator, new_peer):
@@ -140,7 +141,7 @@ def test_target_that_cannot_prove_itself_is_refused(initiator, new_peer):
 
     failed_login(result, peer.name, 19, "encountered non-retryable iSCSI login failure")
     assert result.seconds < 3
-    assert initiator.userds() == []
+    initiator.no_userds()
 
 
 def test_unknown_target_fails_within_the_login_limit(initiator, new_peer, kind):

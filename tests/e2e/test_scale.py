@@ -38,7 +38,8 @@ def test_64_sessions_at_once(box, initiator):
 
     logout = initiator.adm("-m", "node", "--logout", timeout=120).ok()
     print(f"64 logouts took {logout.seconds:.1f} s")
-    assert initiator.sessions() == {} and initiator.userds() == [] and box.loops() == []
+    assert initiator.sessions() == {} and box.loops() == []
+    initiator.no_userds()
 
 
 @pytest.mark.soak
@@ -48,6 +49,7 @@ def test_login_and_logout_leave_nothing_behind(box, initiator, new_tgtd, soak_se
     initiator.discover(peer.portal).ok()
 
     def state():
+        initiator.no_userds()
         return (Footprint.of(initiator.iscsid.pid), len(box.pids()),
                 len(box.mounts()),
                 sorted(str(p) for p in box.path("/run").rglob("*")),
