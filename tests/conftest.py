@@ -43,7 +43,8 @@ def new_box(request):
 
     # A test that waits for a device is deaf to signals: after the limit its world is taken away.
     limit = request.node.get_closest_marker("limit")
-    seconds = (limit.args[0] if limit else 90) + 2 * float(os.environ.get("SOAK_SECONDS", "0"))
+    seconds = (limit.args[0] if limit else 90) * float(os.environ.get("BED_PATIENCE", "1"))
+    seconds += 2 * float(os.environ.get("SOAK_SECONDS", "0"))
     watchdog = threading.Timer(seconds, lambda: [box.destroy() for box in request.node.boxes])
     watchdog.start()
     yield make

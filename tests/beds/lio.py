@@ -138,6 +138,8 @@ class Lio:
                f"fd_dev_name={lun.path},fd_dev_size={size_in_bytes(lun.size)}")
         _write(lun.core / "enable", 1)
         _write(lun.core / "attrib/block_size", lun.block_size)
+        # Without a serial number LIO lists no VPD page at all, not even those it has.
+        _write(lun.core / "wwn/vpd_unit_serial", f"bed-{lun.core.name}")
         _write(lun.core / "attrib/emulate_tpu", int(lun.thin))
         _write(lun.core / "attrib/emulate_tpws", int(lun.thin))
         directory = self._tpg(target) / "lun" / f"lun_{lun.number}"
