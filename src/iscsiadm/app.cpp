@@ -12,6 +12,7 @@ namespace iscsi::iscsiadm {
 App::App(const Command& command, Output& output, store::Paths paths)
     : command_(command),
       output_(output),
+      report_(command.json ? json_report(output) : text_report(output)),
       store_(std::move(paths)),
       daemon_(store_.paths().config_file()) {
     store_.set_same_address(os::same_address);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What every mode works with: the command, where to print, the database, the daemon. Expensive
+// What every mode works with: the command, where to report, the database, the daemon. Expensive
 // things (iscsid.conf, the list of sessions) are fetched when first wanted, and once.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "iscsiadm/daemon.hpp"
 #include "iscsiadm/hints.hpp"
 #include "iscsiadm/output.hpp"
+#include "iscsiadm/report.hpp"
 #include "store/conf.hpp"
 #include "store/store.hpp"
 
@@ -25,6 +27,7 @@ public:
 
     const Command& command() const { return command_; }
     Output& out() { return output_; }
+    Report& report() { return *report_; }
     store::Store& store() { return store_; }
     Daemon& daemon() { return daemon_; }
 
@@ -63,6 +66,7 @@ public:
 private:
     const Command& command_;
     Output& output_;
+    std::unique_ptr<Report> report_;
     store::Store store_;
     Daemon daemon_;
     std::optional<store::Conf> conf_;

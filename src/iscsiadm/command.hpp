@@ -74,6 +74,7 @@ struct Command {
     bool stats = false;
     bool show_secrets = false;
     bool no_wait = false;
+    bool json = false;
     // The words themselves: they are checked when they are used.
     std::optional<std::string> login_group;
     std::optional<std::string> logout_group;

@@ -11,7 +11,7 @@
 #include "iscsiadm/discovery_records.hpp"
 #include "iscsiadm/iface_files.hpp"
 #include "iscsiadm/login.hpp"
-#include "iscsiadm/print_records.hpp"
+
 #include "os/random.hpp"
 
 namespace iscsi::iscsiadm {
@@ -131,9 +131,7 @@ void print_found(App& app, const std::vector<Found>& found) {
                              .iface = iface.iscsi_ifacename});
         }
     }
-    const auto level = app.command().level();
-    if (level < 1) print_found_flat(app.out(), lines);
-    if (level == 1) print_found_tree(app.out(), lines);
+    app.report().found(lines, app.command().level());
 }
 
 // The portals that any interface was told of, each once.

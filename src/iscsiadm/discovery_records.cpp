@@ -2,9 +2,7 @@
 #include "iscsiadm/discovery_records.hpp"
 
 #include <utility>
-
-#include "iscsiadm/print_records.hpp"
-#include "record/text.hpp"
+#include <vector>
 
 namespace iscsi::iscsiadm {
 
@@ -58,7 +56,10 @@ int add(App& app, const DiscoveryId& id) {
         app.out().error_text(saved.error().message);
         return app.fail(saved.error().code, "Could not add new discovery record.");
     }
-    app.out().line("New discovery record for [{},{}] added.", id.address, id.port);
+    app.report().event(
+        {.what = Event::What::DiscoveryAdded,
+         .text = fmt::format("New discovery record for [{},{}] added.", id.address, id.port),
+         .name = fmt::format("{},{}", id.address, id.port)});
     return kSuccess;
 }
 
@@ -86,7 +87,7 @@ int operate(App& app, const DiscoveryId& id) {
     if (command.ops.is(Op::Delete)) return remove<Records>(app, id);
     if (!found) return app.fail(found.error());
     if (command.ops.none() || command.ops.is(Op::Show)) {
-        app.out().text(record::print_shown(*found, command.show_secrets));
+        app.report().record(*found, command.show_secrets);
         return kSuccess;
     }
     if (!command.ops.is(Op::Update)) {
@@ -102,48 +103,36 @@ int operate(App& app, const DiscoveryId& id) {
     return status;
 }
 
-int print_flat(App& app, std::span<const DiscoveryId> send_targets,
-               std::span<const DiscoveryId> isns) {
-    for (const auto& id : send_targets) {
-        app.out().line("{}:{} via sendtargets", id.address, id.port);
-    }
-    for (const auto& id : isns) app.out().line("{}:{} via isns", id.address, id.port);
-    return send_targets.empty() && isns.empty() ? kNothing : kSuccess;
-}
-
-// One heading of the tree. True when there was something below it.
-base::Result<bool> print_sources(App& app, NodeDiscoveryType type,
-                                 std::span<const DiscoveryId> ids) {
+// Adds the sources of one kind, with their nodes when they will be told.
+base::Status add_sources(App& app, NodeDiscoveryType type, std::span<const DiscoveryId> ids,
+                         std::vector<DiscoverySource>& sources) {
+    const bool with_nodes = app.command().level() >= 1 || app.report().wants_everything();
     for (const auto& id : ids) {
-        app.out().line("DiscoveryAddress: {},{}", id.address, id.port);
-        ISCSI_TRY(const auto nodes, app.store().linked(type, id));
-        print_found_tree(app.out(), nodes);
+        auto& source = sources.emplace_back(DiscoverySource{.type = type, .id = id, .nodes = {}});
+        if (with_nodes) {
+            ISCSI_TRY(source.nodes, app.store().linked(type, id));
+        }
     }
-    if (ids.empty()) app.out().line("No targets found.");
-    return !ids.empty();
+    return {};
 }
 
-base::Result<bool> print_linked(App& app, NodeDiscoveryType type) {
-    ISCSI_TRY(const auto nodes, app.store().linked(type, {}));
-    if (nodes.empty()) {
-        app.out().line("No targets found.");
-        return false;
-    }
-    print_found_tree(app.out(), nodes);
-    return true;
+// Records that came without a discovery: static ones and those from firmware.
+base::Status add_linked(App& app, NodeDiscoveryType type, std::vector<DiscoverySource>& sources) {
+    ISCSI_TRY(auto nodes, app.store().linked(type, {}));
+    if (!nodes.empty()) sources.push_back({.type = type, .id = {}, .nodes = std::move(nodes)});
+    return {};
 }
 
-base::Result<bool> print_tree(App& app, std::span<const DiscoveryId> send_targets,
-                              std::span<const DiscoveryId> isns) {
-    app.out().line("SENDTARGETS:");
-    ISCSI_TRY(const bool some_st, print_sources(app, NodeDiscoveryType::SendTargets, send_targets));
-    app.out().line("iSNS:");
-    ISCSI_TRY(const bool some_isns, print_sources(app, NodeDiscoveryType::Isns, isns));
-    app.out().line("STATIC:");
-    ISCSI_TRY(const bool some_static, print_linked(app, NodeDiscoveryType::Static));
-    app.out().line("FIRMWARE:");
-    ISCSI_TRY(const bool some_firmware, print_linked(app, NodeDiscoveryType::Firmware));
-    return some_st || some_isns || some_static || some_firmware;
+base::Result<std::vector<DiscoverySource>> all_sources(App& app) {
+    std::vector<DiscoverySource> sources;
+    ISCSI_TRY(const auto send_targets, app.store().send_targets());
+    ISCSI_TRY_VOID(add_sources(app, NodeDiscoveryType::SendTargets, send_targets, sources));
+    ISCSI_TRY(const auto isns, app.store().isns());
+    ISCSI_TRY_VOID(add_sources(app, NodeDiscoveryType::Isns, isns, sources));
+    if (app.command().level() < 1 && !app.report().wants_everything()) return sources;
+    ISCSI_TRY_VOID(add_linked(app, NodeDiscoveryType::Static, sources));
+    ISCSI_TRY_VOID(add_linked(app, NodeDiscoveryType::Firmware, sources));
+    return sources;
 }
 
 }  // namespace
@@ -157,18 +146,14 @@ store::DiscoveryId discovery_id(const Command& command) {
 }
 
 int list_discovery_records(App& app) {
-    const auto send_targets = app.store().send_targets();
-    if (!send_targets) return app.fail(send_targets.error());
-    const auto isns = app.store().isns();
-    if (!isns) return app.fail(isns.error());
-    if (app.command().level() < 1) return print_flat(app, *send_targets, *isns);
-    const auto some = print_tree(app, *send_targets, *isns);
-    if (!some) return app.fail(some.error());
-    return *some ? kSuccess : kNothing;
+    const auto sources = all_sources(app);
+    if (!sources) return app.fail(sources.error());
+    app.report().sources(*sources, app.command().level());
+    return sources->empty() ? kNothing : kSuccess;
 }
 
 int show_send_targets(App& app, const record::SendTargets& discovery) {
-    app.out().text(record::print_shown(discovery, app.command().show_secrets));
+    app.report().record(discovery, app.command().show_secrets);
     return kSuccess;
 }
 

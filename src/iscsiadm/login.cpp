@@ -32,6 +32,7 @@ std::string describe_record(const record::Node& node) {
 struct Verdict {
     ErrorCode code = ErrorCode::DaemonCommunication;
     std::string message;
+    std::uint64_t sid = 0;
 };
 
 // Sends a request about `count` items and collects what is said of each. When the request as a
@@ -40,7 +41,7 @@ std::vector<Verdict> ask_about(App& app, const control::Request& request, std::s
     std::vector<Verdict> verdicts(count);
     const auto take = [&](const control::Answer& answer) {
         if (const auto* item = std::get_if<control::ItemDone>(&answer)) {
-            if (item->index < count) verdicts[item->index] = {item->code, item->message};
+            if (item->index < count) verdicts[item->index] = {item->code, item->message, item->sid};
         } else if (const auto* notice = std::get_if<control::Notice>(&answer)) {
             app.out().notice(notice->text);
         }
@@ -48,7 +49,7 @@ std::vector<Verdict> ask_about(App& app, const control::Request& request, std::s
     const auto done = app.daemon().ask(request, WhenDown::StartIt, take);
     if (!done) {
         app.out().error_text(done.error().message);
-        for (auto& verdict : verdicts) verdict = {done.error().code, {}};
+        for (auto& verdict : verdicts) verdict.code = done.error().code;
     }
     return verdicts;
 }
@@ -69,21 +70,28 @@ std::size_t sessions_of(App& app, const record::Node& node) {
 ErrorCode send_logins(App& app, std::vector<control::LoginItem> items) {
     auto& out = app.out();
     for (const auto& item : items) {
-        out.line("Logging in to {}{}", describe_record(item.node),
-                 item.multiple ? " (multiple)" : "");
+        app.report().event({.what = Event::What::LoginBegun,
+                            .text = fmt::format("Logging in to {}{}", describe_record(item.node),
+                                                item.multiple ? " (multiple)" : "")});
     }
     const control::Login request{.items = items, .no_wait = app.command().no_wait};
     const auto verdicts = ask_about(app, request, items.size());
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < items.size(); ++i) {
         const auto name = describe_record(items[i].node);
+        Event event{.what = Event::What::Login,
+                    .text = {},
+                    .code = verdicts[i].code,
+                    .node = store::node_id(items[i].node)};
+        if (verdicts[i].sid != 0) event.sid = verdicts[i].sid;
         if (verdicts[i].code != ErrorCode::Success) {
             out.error("Could not login to {}.", name);
             report(out, verdicts[i]);
             result = first_of(result, verdicts[i].code);
         } else if (!app.command().no_wait) {
-            out.line("Login to {} successful.", name);
+            event.text = fmt::format("Login to {} successful.", name);
         }
+        app.report().event(event);
     }
     return result;
 }
@@ -127,36 +135,49 @@ std::vector<std::uint64_t> sids_of(std::span<const control::SessionInfo> session
     return sids;
 }
 
+Event session_event(Event::What what, const control::SessionInfo& session, const Verdict& verdict) {
+    return {.what = what,
+            .text = {},
+            .code = verdict.code,
+            .node = record_of(session),
+            .sid = session.sid};
+}
+
 }  // namespace
 
 base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> sessions) {
     auto& out = app.out();
     for (const auto& session : sessions) {
-        out.line("Logging out of session {}", describe(session));
+        app.report().event({.what = Event::What::LogoutBegun,
+                            .text = fmt::format("Logging out of session {}", describe(session))});
     }
     const auto verdicts =
         ask_about(app, control::Logout{.sids = sids_of(sessions)}, sessions.size());
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < sessions.size(); ++i) {
+        auto event = session_event(Event::What::Logout, sessions[i], verdicts[i]);
         if (verdicts[i].code == ErrorCode::Success) {
-            out.line("Logout of {} successful.", describe(sessions[i]));
-            continue;
+            event.text = fmt::format("Logout of {} successful.", describe(sessions[i]));
+        } else {
+            out.error("Could not logout of {}.", describe(sessions[i]));
+            report(out, verdicts[i]);
+            result = last_of(result, verdicts[i].code);
         }
-        out.error("Could not logout of {}.", describe(sessions[i]));
-        report(out, verdicts[i]);
-        result = last_of(result, verdicts[i].code);
+        app.report().event(event);
     }
     return result;
 }
 
 base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> sessions) {
     for (const auto& session : sessions) {
-        app.out().line("Rescanning session {}", describe(session));
+        app.report().event({.what = Event::What::RescanBegun,
+                            .text = fmt::format("Rescanning session {}", describe(session))});
     }
     const auto verdicts =
         ask_about(app, control::Rescan{.sids = sids_of(sessions)}, sessions.size());
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < sessions.size(); ++i) {
+        app.report().event(session_event(Event::What::Rescan, sessions[i], verdicts[i]));
         if (verdicts[i].code == ErrorCode::Success) continue;
         app.out().error("Could not rescan session {}.", describe(sessions[i]));
         report(app.out(), verdicts[i]);
@@ -165,17 +186,7 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
     return result;
 }
 
-namespace {
-
-void print_counters(Output& out, std::string_view title,
-                    std::span<const control::Counter> counters) {
-    out.line("{}:", title);
-    for (const auto& counter : counters) out.line("\t{}: {}", counter.name, counter.value);
-}
-
-}  // namespace
-
-base::ErrorCode print_stats(App& app, std::span<const control::SessionInfo> sessions) {
+base::ErrorCode report_stats(App& app, std::span<const control::SessionInfo> sessions) {
     std::vector<std::optional<control::StatsInfo>> stats(sessions.size());
     ErrorCode result = ErrorCode::Success;
     const auto take = [&](const control::Answer& answer) {
@@ -192,13 +203,7 @@ base::ErrorCode print_stats(App& app, std::span<const control::SessionInfo> sess
         return done.error().code;
     }
     for (std::size_t i = 0; i < sessions.size(); ++i) {
-        if (!stats[i]) continue;
-        app.out().line("Stats for session {}", describe(sessions[i]));
-        print_counters(app.out(), "iSCSI SNMP", stats[i]->counters);
-        // Compat: the block is there only when there is something in it.
-        if (!stats[i]->extended.empty()) {
-            print_counters(app.out(), "iSCSI Extended", stats[i]->extended);
-        }
+        if (stats[i]) app.report().stats(sessions[i], *stats[i]);
     }
     return last_of(result, done->code);
 }

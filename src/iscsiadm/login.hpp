@@ -19,6 +19,6 @@ base::ErrorCode login_once_more(App& app, const record::Node& record);
 
 base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> sessions);
 base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> sessions);
-base::ErrorCode print_stats(App& app, std::span<const control::SessionInfo> sessions);
+base::ErrorCode report_stats(App& app, std::span<const control::SessionInfo> sessions);
 
 }  // namespace iscsi::iscsiadm

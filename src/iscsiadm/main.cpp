@@ -51,6 +51,10 @@ void log_to(Output& output, std::int32_t debug) {
 }
 
 int run_mode(App& app) {
+    if (const auto root = app.store().ensure_root(); !root) {
+        app.out().error_text(root.error().message);
+        return app.fail(base::ErrorCode::Database, "exiting due to idbm configuration error");
+    }
     switch (app.command().mode) {
         case Mode::Discovery:
         case Mode::DiscoveryDb:
@@ -76,12 +80,9 @@ int run(Command command, Output& output) {
         return status_of(fetched.error().code);
     }
     App app(command, output, store::default_paths());
-    if (command.kill_priority) return stop_daemon(app);
-    if (const auto root = app.store().ensure_root(); !root) {
-        output.error_text(root.error().message);
-        return app.fail(base::ErrorCode::Database, "exiting due to idbm configuration error");
-    }
-    return run_mode(app);
+    const int status = command.kill_priority ? stop_daemon(app) : run_mode(app);
+    app.report().finish(status);
+    return status;
 }
 
 }  // namespace

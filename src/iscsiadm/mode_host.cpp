@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // -m host: adapters, and for software transports one host for each session.
 #include <algorithm>
-#include <span>
+#include <vector>
 
 #include "iscsiadm/app.hpp"
-#include "iscsiadm/print_sessions.hpp"
+
 #include "iscsiadm/sessions.hpp"
 
 namespace iscsi::iscsiadm {
@@ -33,21 +33,20 @@ int list(App& app) {
         return app.fail(ErrorCode::Invalid,
                         fmt::format("Invalid info level {}. Try 0 - 4.", level));
     }
-    auto sessions = list_sessions(app.daemon(), {.luns = level == kLevelMax});
+    auto sessions = list_sessions(app.daemon(),
+                                  {.luns = level == kLevelMax || app.report().wants_everything()});
     if (!sessions) return app.fail(sessions.error());
     // As the kernel's directory of hosts is sorted: host1, host10, host2.
     std::ranges::sort(*sessions, {}, [](const control::SessionInfo& session) {
         return fmt::format("host{}", session.host_no);
     });
-    if (sessions->empty()) return app.fail(ErrorCode::NoObjectsFound, "No iSCSI hosts.");
-    if (level == kLevelMax) print_versions(app.out());
-    for (const auto& session : *sessions) {
-        if (level <= 0) {
-            print_host_flat(app.out(), host_of(session));
-        } else {
-            print_host_tree(app.out(), host_of(session), level);
-        }
+    if (sessions->empty()) {
+        app.report().hosts({}, /*level=*/0);
+        return app.fail(ErrorCode::NoObjectsFound, "No iSCSI hosts.");
     }
+    std::vector<HostView> hosts;
+    for (const auto& session : *sessions) hosts.push_back(host_of(session));
+    app.report().hosts(hosts, level);
     return kSuccess;
 }
 

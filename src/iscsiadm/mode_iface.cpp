@@ -7,8 +7,6 @@
 #include "iscsiadm/app.hpp"
 #include "iscsiadm/iface_files.hpp"
 #include "iscsiadm/ping.hpp"
-#include "iscsiadm/print_records.hpp"
-#include "record/text.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -35,13 +33,14 @@ int print_tree(App& app, const std::vector<record::Iface>& ifaces) {
     if (!nodes) return app.fail(nodes.error());
     // Compat: without any node record nothing is printed at all.
     if (nodes->empty()) return kSuccess;
+    std::vector<IfaceBinding> bindings;
     for (const auto& iface : ifaces) {
-        std::vector<store::NodeId> bound;
-        std::ranges::copy_if(*nodes, std::back_inserter(bound), [&](const store::NodeId& id) {
-            return id.iface == iface.iscsi_ifacename;
-        });
-        print_iface_tree(app.out(), iface.iscsi_ifacename, bound);
+        auto& binding = bindings.emplace_back(IfaceBinding{.iface = iface.iscsi_ifacename});
+        std::ranges::copy_if(
+            *nodes, std::back_inserter(binding.nodes),
+            [&](const store::NodeId& id) { return id.iface == iface.iscsi_ifacename; });
     }
+    app.report().bindings(bindings);
     return kSuccess;
 }
 
@@ -50,8 +49,12 @@ int list(App& app) {
     const auto ifaces = listed_ifaces(app);
     if (!ifaces) return app.fail(ifaces.error());
     if (level == 1) return print_tree(app, *ifaces);
-    for (const auto& iface : *ifaces) print_iface_flat(app.out(), iface);
+    app.report().ifaces(*ifaces);
     return kSuccess;
+}
+
+void done(App& app, Event::What what, const std::string& name, std::string text) {
+    app.report().event({.what = what, .text = std::move(text), .name = name});
 }
 
 // Compat: an unknown iface is a failure of the database (6) in this mode.
@@ -63,7 +66,7 @@ int show(App& app, const std::string& name) {
     const auto iface = app.store().load_iface(name);
     if (!iface) return app.fail(code_here(iface.error().code), iface.error().message);
     if (app.command().level() == 1) return print_tree(app, {*iface});
-    app.out().text(record::print_shown(*iface, app.command().show_secrets));
+    app.report().record(*iface, app.command().show_secrets);
     return kSuccess;
 }
 
@@ -87,7 +90,7 @@ int apply_update(App& app, const std::string& name) {
         const auto updated = app.tell(app.store().update_iface(name, assignments));
         if (!updated) return report_update_failure(app, name, updated.error());
     }
-    app.out().line("{} updated.", name);
+    done(app, Event::What::IfaceUpdated, name, fmt::format("{} updated.", name));
     return kSuccess;
 }
 
@@ -105,7 +108,7 @@ int add(App& app, const std::string& name) {
                         fmt::format("Could not create new interface {}.", name));
     }
     (void)apply_update(app, name);  // says itself what is wrong; the iface has been made
-    app.out().line("New interface {} added", name);
+    done(app, Event::What::IfaceAdded, name, fmt::format("New interface {} added", name));
     return kSuccess;
 }
 
@@ -119,7 +122,7 @@ int remove(App& app, const std::string& name) {
         return app.fail(code,
                         fmt::format("Could not delete iface {}: {}", name, base::error_text(code)));
     }
-    app.out().line("{} unbound and deleted.", name);
+    done(app, Event::What::IfaceDeleted, name, fmt::format("{} unbound and deleted.", name));
     return kSuccess;
 }
 
@@ -148,7 +151,7 @@ int apply(App& app, const std::string& name) {
     }
     // Software transports keep nothing in an adapter.
     app.out().error("Nothing to configure.");
-    app.out().line("{} applied.", name);
+    done(app, Event::What::IfaceApplied, name, fmt::format("{} applied.", name));
     return kSuccess;
 }
 
@@ -159,7 +162,8 @@ int apply_all(App& app) {
         [&](const control::SessionInfo& session) { return session.host_no == host; });
     if (!known) app.out().error("Could not read proc_name for host{} rc 5.", host);
     app.out().error("Nothing to configure.");
-    app.out().line("Applied settings to ifaces attached to host{}.", host);
+    done(app, Event::What::HostApplied, fmt::format("host{}", host),
+         fmt::format("Applied settings to ifaces attached to host{}.", host));
     return kSuccess;
 }
 

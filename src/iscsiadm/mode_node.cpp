@@ -9,10 +9,9 @@
 #include "iscsiadm/iface_files.hpp"
 #include "iscsiadm/login.hpp"
 #include "iscsiadm/options.hpp"
-#include "iscsiadm/print_records.hpp"
+
 #include "iscsiadm/sessions.hpp"
 #include "os/resolve.hpp"
-#include "record/text.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -34,13 +33,8 @@ int list_nodes(App& app) {
     }
     const auto ids = app.store().find({});
     if (!ids) return app.fail(ids.error());
-    if (ids->empty()) return no_records(app);
-    if (level == 1) {
-        print_nodes_tree(app.out(), *ids);
-    } else {
-        print_nodes_flat(app.out(), *ids);
-    }
-    return kSuccess;
+    app.report().nodes(*ids, level);
+    return ids->empty() ? no_records(app) : kSuccess;
 }
 
 // Applies an operation to every record the pattern finds. What fails is printed and does not stop
@@ -65,7 +59,7 @@ int for_each_record(App& app, const NodePattern& pattern, Operation operation) {
 int show_nodes(App& app, const NodePattern& pattern) {
     return for_each_record(app, pattern, [&](const NodeId& id) -> base::Status {
         ISCSI_TRY(const auto node, app.store().load(id));
-        app.out().text(record::print_shown(node, app.command().show_secrets));
+        app.report().record(node, app.command().show_secrets);
         return {};
     });
 }
@@ -120,7 +114,9 @@ base::Status add_static(App& app, NodeId id, const record::Iface& iface) {
     node.discovery_port = 0;
     node.iface = iface;
     ISCSI_TRY_VOID(app.store().add(node));
-    app.out().line("New iSCSI node {} added", describe_new(node));
+    app.report().event({.what = Event::What::NodeAdded,
+                        .text = fmt::format("New iSCSI node {} added", describe_new(node)),
+                        .node = store::node_id(node)});
     return {};
 }
 
@@ -227,7 +223,7 @@ int run_node_mode(App& app) {
     }
     if (command.ops.is(Op::New)) return add_nodes(app, *pattern);
     if (command.rescan) return with_sessions(app, *pattern, rescan_sessions);
-    if (command.stats) return with_sessions(app, *pattern, print_stats);
+    if (command.stats) return with_sessions(app, *pattern, report_stats);
     if (command.login && command.logout) {
         return app.fail(ErrorCode::Invalid, "Invalid parameters. Both login and logout passed in");
     }

@@ -5,9 +5,7 @@
 
 #include "iscsiadm/app.hpp"
 #include "iscsiadm/login.hpp"
-#include "iscsiadm/print_sessions.hpp"
 #include "iscsiadm/sessions.hpp"
-#include "record/text.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -21,7 +19,9 @@ constexpr std::int32_t kLevelMax = 3;
 base::Result<Sessions> chosen_sessions(App& app) {
     const auto& command = app.command();
     control::ListSessions request{
-        .sids = {}, .luns = command.level() >= kLevelMax, .secrets = command.show_secrets};
+        .sids = {},
+        .luns = command.level() >= kLevelMax || app.report().wants_everything(),
+        .secrets = command.show_secrets};
     if (command.sid) request.sids.push_back(*command.sid);
     ISCSI_TRY(auto sessions, list_sessions(app.daemon(), request));
     if (command.sid && sessions.empty()) {
@@ -35,18 +35,15 @@ base::Result<Sessions> chosen_sessions(App& app) {
 
 int print(App& app, const Sessions& sessions) {
     const auto level = app.command().level();
-    if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No active sessions.");
+    if (sessions.empty()) {
+        app.report().sessions({}, /*level=*/0, /*show_secrets=*/false);
+        return app.fail(ErrorCode::NoObjectsFound, "No active sessions.");
+    }
     if (level > kLevelMax) {
         return app.fail(ErrorCode::Invalid,
                         fmt::format("Invalid info level {}. Try 0 - 3.", level));
     }
-    if (level <= 0) {
-        print_sessions_flat(app.out(), sessions);
-        return kSuccess;
-    }
-    if (level == kLevelMax) print_versions(app.out());
-    print_sessions_tree(app.out(), sessions,
-                        {.level = level, .show_secrets = app.command().show_secrets});
+    app.report().sessions(sessions, level, app.command().show_secrets);
     return kSuccess;
 }
 
@@ -58,7 +55,7 @@ int no_record(App& app, const base::Error& error) {
 int show_record(App& app, const control::SessionInfo& session) {
     const auto node = app.store().load(record_of(session));
     if (!node) return no_record(app, node.error());
-    app.out().text(record::print_shown(*node, app.command().show_secrets));
+    app.report().record(*node, app.command().show_secrets);
     return kSuccess;
 }
 
@@ -110,7 +107,7 @@ int operate_on_record(App& app, const control::SessionInfo& session) {
 
 int each_session(App& app, const Sessions& sessions, bool rescan) {
     if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No session found.");
-    const auto result = rescan ? rescan_sessions(app, sessions) : print_stats(app, sessions);
+    const auto result = rescan ? rescan_sessions(app, sessions) : report_stats(app, sessions);
     if (result == ErrorCode::Success) return kSuccess;
     return app.fail(result, fmt::format("Could not execute operation on all sessions: {}",
                                         base::error_text(result)));

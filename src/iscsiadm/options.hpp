@@ -28,6 +28,9 @@ private:
     unsigned bits_ = 0;
 };
 
+// In place of a letter for options that have only a long name.
+inline constexpr char kJsonOption = '\1';
+
 struct OptionInfo {
     char letter;
     std::string_view name;

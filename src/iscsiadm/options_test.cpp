@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -179,6 +181,27 @@ TEST(OptionTable, AgreesWithTheUsageText) {
             EXPECT_TRUE(option->modes.has(mode.mode)) << mode.word << " -" << letter;
         }
     }
+}
+
+std::string manual_section() {
+    std::string section;
+    for (const auto& option : options()) {
+        section += option.letter == kJsonOption
+                       ? fmt::format(".It Fl -{}", option.name)
+                       : fmt::format(".It Fl {} , -{}", option.letter, option.name);
+        if (!option.argument.empty()) section += fmt::format(" Ar {}", option.argument);
+        section += fmt::format("\n{}.\n", option.help);
+    }
+    return section;
+}
+
+TEST(OptionTable, StandsInTheManual) {
+    std::ifstream file(ISCSIADM_MANUAL);
+    const std::string manual{std::istreambuf_iterator<char>(file), {}};
+
+    EXPECT_NE(manual.find(manual_section()), std::string::npos)
+        << "the section Options of doc/iscsiadm.8 should be:\n"
+        << manual_section();
 }
 
 }  // namespace

@@ -10,7 +10,10 @@ namespace iscsi::iscsiadm {
 void Output::text(std::string_view text) { std::fwrite(text.data(), 1, text.size(), results_); }
 
 void Output::error_text(std::string_view text) {
-    for (const auto line : base::split(text, '\n')) plain_error(fmt::format("iscsiadm: {}", line));
+    for (const auto line : base::split(text, '\n')) {
+        plain_error(fmt::format("iscsiadm: {}", line));
+        if (keeps_errors_) kept_errors_.emplace_back(line);
+    }
 }
 
 void Output::notice(std::string_view text) {

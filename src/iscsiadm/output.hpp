@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -40,6 +42,10 @@ public:
     // A line without the program's name.
     void plain_error(std::string_view text);
 
+    // From now on errors are remembered too, line by line and without the program's name.
+    void keep_errors() { keeps_errors_ = true; }
+    const std::vector<std::string>& errors() const { return kept_errors_; }
+
     // What an operator sees of an answer of iscsid: "initiator reported error (15 - session
     // exists)". Nothing for Success.
     void reported(base::ErrorCode code);
@@ -47,6 +53,8 @@ public:
 private:
     std::FILE* results_;
     std::FILE* errors_;
+    bool keeps_errors_ = false;
+    std::vector<std::string> kept_errors_;
 };
 
 }  // namespace iscsi::iscsiadm

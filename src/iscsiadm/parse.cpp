@@ -144,9 +144,9 @@ Parser::Outcome Parser::take(char letter, const std::string& text) {
 
 bool Parser::take_flag(char letter) {
     const std::pair<char, bool*> flags[] = {
-        {'D', &command_.discover}, {'l', &command_.login}, {'u', &command_.logout},
-        {'R', &command_.rescan},   {'s', &command_.stats}, {'S', &command_.show_secrets},
-        {'W', &command_.no_wait},
+        {'D', &command_.discover}, {'l', &command_.login},        {'u', &command_.logout},
+        {'R', &command_.rescan},   {'s', &command_.stats},        {'S', &command_.show_secrets},
+        {'W', &command_.no_wait},  {kJsonOption, &command_.json},
     };
     for (const auto& [known, flag] : flags) {
         if (known != letter) continue;

@@ -46,7 +46,11 @@ int ping(App& app) {
         return app.fail(ErrorCode::Invalid, "Invalid IP address.");
     }
     for (std::int32_t i = 1; i <= command.ping.count; ++i) {
-        app.out().line("Ping {} failed: {}", i, base::error_text(ErrorCode::NotSupported));
+        app.report().event({.what = Event::What::Ping,
+                            .text = fmt::format("Ping {} failed: {}", i,
+                                                base::error_text(ErrorCode::NotSupported)),
+                            .code = ErrorCode::NotSupported,
+                            .name = *command.ping.address});
     }
     return status_of(ErrorCode::NotSupported);
 }

@@ -75,6 +75,46 @@ void print_found_tree(Output& out, std::span<const store::NodeId> nodes) {
     }
 }
 
+namespace {
+
+struct Heading {
+    record::NodeDiscoveryType type;
+    std::string_view text;
+};
+constexpr Heading kHeadings[] = {
+    {record::NodeDiscoveryType::SendTargets, "SENDTARGETS:"},
+    {record::NodeDiscoveryType::Isns, "iSNS:"},
+    {record::NodeDiscoveryType::Static, "STATIC:"},
+    {record::NodeDiscoveryType::Firmware, "FIRMWARE:"},
+};
+
+}  // namespace
+
+void print_sources_flat(Output& out, std::span<const DiscoverySource> sources) {
+    for (const auto& source : sources) {
+        if (!source.id) continue;
+        const bool isns = source.type == record::NodeDiscoveryType::Isns;
+        out.line("{}:{} via {}", source.id->address, source.id->port,
+                 isns ? "isns" : "sendtargets");
+    }
+}
+
+void print_sources_tree(Output& out, std::span<const DiscoverySource> sources) {
+    for (const auto& heading : kHeadings) {
+        out.line("{}", heading.text);
+        bool any = false;
+        for (const auto& source : sources) {
+            if (source.type != heading.type) continue;
+            any = true;
+            if (source.id) {
+                out.line("DiscoveryAddress: {},{}", source.id->address, source.id->port);
+            }
+            print_found_tree(out, source.nodes);
+        }
+        if (!any) out.line("No targets found.");
+    }
+}
+
 void print_iface_flat(Output& out, const record::Iface& iface) {
     const auto shown = [](const std::string& value) { return record::or_empty(value); };
     out.line("{} {},{},{},{},{}", shown(iface.iscsi_ifacename), shown(iface.transport_name),

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "iscsiadm/output.hpp"
+#include "iscsiadm/report.hpp"
 #include "record/iface.hpp"
 #include "store/paths.hpp"
 
@@ -28,6 +29,11 @@ void print_found_flat(Output& out, std::span<const store::NodeId> nodes);
 // Targets, their portals, the ifaces of each; -m discovery -P 1, and -P 1 with a discovery.
 // Neighbours of the same target and portal are joined.
 void print_found_tree(Output& out, std::span<const store::NodeId> nodes);
+
+// -m discovery: whom to ask.
+void print_sources_flat(Output& out, std::span<const DiscoverySource> sources);
+// -m discovery -P 1: what each has told, by kind.
+void print_sources_tree(Output& out, std::span<const DiscoverySource> sources);
 
 // -m iface: "name transport,hwaddress,ipaddress,net_ifacename,initiatorname".
 void print_iface_flat(Output& out, const record::Iface& iface);

@@ -3,6 +3,7 @@
 
 #include "base/version.hpp"
 #include "iscsiadm/print_records.hpp"
+#include "iscsiadm/sessions.hpp"
 #include "record/text.hpp"
 
 namespace iscsi::iscsiadm {
@@ -190,6 +191,23 @@ void print_host_tree(Output& out, const HostView& host, std::int32_t level) {
     out.line("\t*********");
     print_sessions_tree(out, host.sessions,
                         {.level = level - 1, .indent = "\t", .below_host = true});
+}
+
+namespace {
+
+void print_counters(Output& out, std::string_view title,
+                    std::span<const control::Counter> counters) {
+    out.line("{}:", title);
+    for (const auto& counter : counters) out.line("\t{}: {}", counter.name, counter.value);
+}
+
+}  // namespace
+
+void print_stats(Output& out, const SessionInfo& session, const control::StatsInfo& stats) {
+    out.line("Stats for session {}", describe(session));
+    print_counters(out, "iSCSI SNMP", stats.counters);
+    // Compat: the block is there only when there is something in it.
+    if (!stats.extended.empty()) print_counters(out, "iSCSI Extended", stats.extended);
 }
 
 }  // namespace iscsi::iscsiadm

@@ -9,6 +9,7 @@
 
 #include "control/messages.hpp"
 #include "iscsiadm/output.hpp"
+#include "iscsiadm/report.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -29,20 +30,12 @@ void print_sessions_tree(Output& out, std::span<const control::SessionInfo> sess
 // The two lines that precede the most detailed trees.
 void print_versions(Output& out);
 
-// What mode host shows of one host.
-struct HostView {
-    std::uint64_t host_no = 0;
-    std::string transport;
-    std::string state = "running";
-    std::string initiator_name;
-    std::string ip_address;
-    std::string hw_address;
-    std::string netdev;
-    std::span<const control::SessionInfo> sessions;
-};
 // -m host: "tcp: [0] 10.0.0.7,[<empty>],<empty> <empty>".
 void print_host_flat(Output& out, const HostView& host);
 // -m host -P 1..4.
 void print_host_tree(Output& out, const HostView& host, std::int32_t level);
+
+// -s: what a session has sent and received.
+void print_stats(Output& out, const control::SessionInfo& session, const control::StatsInfo& stats);
 
 }  // namespace iscsi::iscsiadm

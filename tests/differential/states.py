@@ -51,7 +51,7 @@ class Machine:
     def write(self, path, text, mode=0o600):
         path = pathlib.Path(path)
         self.folder(path.parent)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
         path.chmod(mode)
 
     def folder(self, path):
