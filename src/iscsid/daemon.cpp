@@ -17,7 +17,6 @@
 #include "iscsid/requests.hpp"
 #include "iscsid/resolver.hpp"
 #include "os/daemon.hpp"
-#include "os/process.hpp"
 #include "os/random.hpp"
 
 namespace iscsi::iscsid {
@@ -82,7 +81,7 @@ private:
     }
 
     void watch_signals() {
-        for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGCHLD}) signals_.add(signal);
+        for (const int signal : {SIGTERM, SIGHUP, SIGINT}) signals_.add(signal);
         std::signal(SIGPIPE, SIG_IGN);
         wait_for_signal();
     }
@@ -100,11 +99,6 @@ private:
         if (signal == SIGHUP) {
             base::log(LogLevel::Info, "reading {} again", options_.paths.config_file);
             registry_.set_settings(load_settings(options_.paths));
-        }
-        if (signal == SIGCHLD) {
-            while (const auto ended = os::reap_child()) {
-                base::log(LogLevel::Debug, "process {}: {}", ended->pid, ended->how);
-            }
         }
     }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,13 +91,21 @@ base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::str
     return pid;
 }
 
-std::optional<EndedChild> reap_child() {
+base::Result<Fd> watch_process(pid_t pid) {
+    Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!fd) return base::fail_errno(ErrorCode::Internal, errno, fmt::format("process {}", pid));
+    return fd;
+}
+
+void kill_process(pid_t pid) {
+    if (pid > 0) ::kill(pid, SIGKILL);
+}
+
+std::string collect_child(pid_t pid) {
     int status = 0;
-    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-    if (pid <= 0) return std::nullopt;
-    return EndedChild{pid, WIFSIGNALED(status)
-                               ? fmt::format("killed by signal {}", WTERMSIG(status))
-                               : fmt::format("exit status {}", WEXITSTATUS(status))};
+    if (::waitpid(pid, &status, WNOHANG) != pid) return {};
+    if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
+    return fmt::format("exit status {}", WEXITSTATUS(status));
 }
 
 }  // namespace iscsi::os

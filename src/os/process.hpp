@@ -4,13 +4,12 @@
 
 #include <sys/types.h>
 
-#include <optional>
-
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
+#include "os/fd.hpp"
 
 namespace iscsi::os {
 
@@ -38,11 +37,14 @@ std::string find_helper_from(std::string_view here, std::string_view name, std::
 // argv[0] is `path`. Error: Internal, with path and reason.
 base::Result<pid_t> spawn_detached(const std::string& path, std::vector<std::string> arguments);
 
-// Collects one child that has ended; nullopt when there is none.
-struct EndedChild {
-    pid_t pid;
-    std::string how;  // "exit status 1", "killed by signal 9"
-};
-std::optional<EndedChild> reap_child();
+// A descriptor (pidfd) that becomes readable when the process ends, child or not. Error: Internal,
+// for instance because it has ended already.
+base::Result<Fd> watch_process(pid_t pid);
+
+void kill_process(pid_t pid);  // SIGKILL
+
+// Removes a child that has ended from the process table and tells how: "exit status 1", "killed by
+// signal 9". Empty: it has not ended, or is no child of ours.
+std::string collect_child(pid_t pid);
 
 }  // namespace iscsi::os

@@ -3,6 +3,7 @@
 
 #include <asio/post.hpp>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "base/log.hpp"
@@ -41,6 +42,8 @@ struct UserDataPath::Session {
     SessionSpec spec;
     std::unique_ptr<UserdProcess> process;  // none before the first start
     std::deque<userlink::Event> early;      // before it was taken
+    std::optional<std::string> ended_early;
+    std::optional<std::string> terminated;  // it has said so, and why
 };
 
 UserDataPath::UserDataPath(asio::io_context& io, Options options)
@@ -269,20 +272,23 @@ void UserDataPath::on_userd_event(Session& session, const userlink::Event& event
             return session::DevicesChanged{e.reason};
         }
         session::DataPathEvent operator()(const userlink::Terminated& e) const {
-            return session::Gone{e.reason};
+            return session::Gone{e.reason};  // not from here, see below
         }
     };
-    const SessionKey key = session.key;
-    const bool over = std::holds_alternative<userlink::Terminated>(event);
-    if (over) forget(key);  // also ends the connection; `session` is gone from here on
-    report(key, std::visit(Translate{}, event));
+    // The session is gone when its process is: until then a device may still be there.
+    if (const auto* terminated = std::get_if<userlink::Terminated>(&event)) {
+        session.terminated = terminated->reason;
+        return;
+    }
+    report(session.key, std::visit(Translate{}, event));
 }
 
 void UserDataPath::on_closed(Session& session, const std::string& reason) {
     const SessionKey key = session.key;
-    remove_traces(session.sid);
-    forget(key);
-    report(key, session::Gone{fmt::format("iscsi-userd: {}", reason)});
+    const auto terminated = std::move(session.terminated);
+    if (!terminated) remove_traces(session.sid);
+    forget(key);  // `session` is no more
+    report(key, session::Gone{terminated ? *terminated : fmt::format("iscsi-userd: {}", reason)});
 }
 
 // Of a process that ended without removing its devices: killed, or crashed.
@@ -293,7 +299,8 @@ void UserDataPath::remove_traces(std::uint64_t sid) {
     (void)os::system_files().unlink(
         fmt::format("{}/{}.pid", socket_directory(options_.rundir), sid));
     const auto cleaner = os::spawn_detached(options_.program, {"--clean"});
-    if (!cleaner) base::log(LogLevel::Error, "{}", cleaner.error().message);
+    if (!cleaner) return base::log(LogLevel::Error, "{}", cleaner.error().message);
+    collect_in_background(io_, *cleaner);
 }
 
 void UserDataPath::forget(SessionKey key) {
@@ -384,12 +391,14 @@ void UserDataPath::take(SessionKey key, std::uint64_t sid) {
     sessions_[key] = std::move(node.mapped());
     asio::post(io_, [this, key, alive = std::weak_ptr(alive_)] {
         if (alive.expired()) return;
-        while (Session* taken = find(key)) {
-            if (taken->early.empty()) return;
+        Session* taken = find(key);
+        while (taken != nullptr && !taken->early.empty()) {
             const userlink::Event event = taken->early.front();
             taken->early.pop_front();
             on_userd_event(*taken, event);
+            taken = find(key);
         }
+        if (taken != nullptr && taken->ended_early) on_closed(*taken, *taken->ended_early);
     });
 }
 

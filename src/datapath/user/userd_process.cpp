@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::chrono::seconds kLaunchLimit{20};
 constexpr std::chrono::seconds kHelloLimit{10};
+// A process that has closed its socket has nothing left to do.
+constexpr std::chrono::seconds kEndLimit{10};
 // Between bind() and listen() of the new process a connect is refused.
 constexpr std::chrono::milliseconds kConnectRetry{5};
 
@@ -31,42 +33,46 @@ UserdProcess::UserdProcess(asio::io_context& io, std::string socket_path, Handle
       socket_path_(std::move(socket_path)),
       handlers_(std::move(handlers)),
       socket_(io),
-      watch_(io),
+      arrival_(io),
       retry_(io),
-      launch_limit_(io) {}
+      limit_(io) {}
 
 void UserdProcess::launch(const std::string& program, std::uint64_t sid) {
     // The watch stands before the program starts, so that the file's arrival cannot be missed.
-    os::Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    os::Fd arrival(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
     const std::string directory = socket_path_.substr(0, socket_path_.rfind('/'));
-    if (!watch ||
-        ::inotify_add_watch(watch.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
+    if (!arrival ||
+        ::inotify_add_watch(arrival.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
         return close(base::fail_errno(ErrorCode::Internal, errno, directory).error().message);
     }
-    watch_.assign(watch.release());
+    arrival_.assign(arrival.release());
     const std::string rundir = directory.substr(0, directory.rfind('/'));
     const auto pid =
         os::spawn_detached(program, {"--sid", fmt::format("{}", sid), "--run-dir", rundir});
     if (!pid) return close(pid.error().message);
     base::log(base::LogLevel::Debug, "session {}: started {} as process {}", sid, program, *pid);
-    launch_limit_.expires_after(kLaunchLimit);
-    launch_limit_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
-        if (!error && !alive.expired()) close("iscsi-userd did not come up in time");
+    watch(*pid);
+    limit_.expires_after(kLaunchLimit);
+    limit_.async_wait([this, pid = *pid, alive = std::weak_ptr(alive_)](asio::error_code error) {
+        if (error || alive.expired()) return;
+        os::kill_process(pid);  // it has no session yet
+        close("it did not come up in time");
     });
     wait_for_socket();
     try_connect();
 }
 
 void UserdProcess::wait_for_socket() {
-    watch_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [this, alive = std::weak_ptr(alive_)](asio::error_code error) {
-                          if (error || alive.expired()) return;
-                          std::array<char, 4096> events;  // which file it was does not matter
-                          while (::read(watch_.native_handle(), events.data(), events.size()) > 0) {
-                          }
-                          wait_for_socket();
-                          try_connect();
-                      });
+    arrival_.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+            if (error || alive.expired()) return;
+            std::array<char, 4096> events;  // which file it was does not matter
+            while (::read(arrival_.native_handle(), events.data(), events.size()) > 0) {
+            }
+            wait_for_socket();
+            try_connect();
+        });
 }
 
 void UserdProcess::try_connect() {
@@ -82,13 +88,14 @@ void UserdProcess::try_connect() {
 
 base::Status UserdProcess::attach() {
     ISCSI_TRY(os::Fd socket, os::connect_unix(os::SocketKind::SeqPacket, {.name = socket_path_}));
+    if (const auto peer = os::peer_credentials(socket.get())) watch(peer->pid);
     connected(std::move(socket));
     return {};
 }
 
 void UserdProcess::connected(os::Fd socket) {
-    launch_limit_.cancel();
-    watch_.close();
+    limit_.cancel();
+    arrival_.close();
     socket_.assign(socket.release());
     socket_.native_non_blocking(true);
     greet();
@@ -203,22 +210,41 @@ void UserdProcess::answer_pending(std::uint64_t id, base::Result<AnswerBody> res
     found.mapped().handler(std::move(result));
 }
 
+void UserdProcess::watch(pid_t pid) {
+    watch_ = std::make_unique<ProcessWatch>(io_, pid, [this](std::string how) {
+        if (!how.empty()) reason_ = std::move(how);
+        watch_.reset();
+        if (!closed_) return close(reason_.empty() ? "it has ended" : reason_);
+        report_closed();
+    });
+}
+
 void UserdProcess::close(std::string reason) {
     if (std::exchange(closed_, true)) return;
+    if (reason_.empty()) reason_ = std::move(reason);
     socket_.close();
-    watch_.close();
+    arrival_.close();
     retry_.cancel();
-    launch_limit_.cancel();
     outgoing_.clear();
     // From the event loop: close() may be the consequence of a verb.
-    asio::post(io_, [this, reason = std::move(reason), alive = std::weak_ptr(alive_)] {
+    asio::post(io_, [this, alive = std::weak_ptr(alive_)] {
         if (alive.expired()) return;
         for (auto& [id, pending] : std::exchange(pending_, {})) {
-            pending.handler(base::fail(ErrorCode::DaemonNotConnected, "iscsi-userd: {}", reason));
+            pending.handler(base::fail(ErrorCode::DaemonNotConnected, "iscsi-userd: {}", reason_));
             if (alive.expired()) return;
         }
-        if (handlers_.on_closed) handlers_.on_closed(reason);
+        if (!watch_) return report_closed();
+        limit_.expires_after(kEndLimit);
+        limit_.async_wait([this, alive](asio::error_code error) {
+            if (!error && !alive.expired()) report_closed();
+        });
     });
+}
+
+void UserdProcess::report_closed() {
+    limit_.cancel();
+    watch_.reset();
+    if (auto handler = std::exchange(handlers_.on_closed, {})) handler(reason_);
 }
 
 }  // namespace iscsi::datapath

@@ -16,6 +16,7 @@
 #include <variant>
 
 #include "base/error.hpp"
+#include "datapath/user/process_watch.hpp"
 #include "os/fd.hpp"
 #include "userlink/messages.hpp"
 
@@ -32,7 +33,7 @@ class UserdProcess {
 public:
     struct Handlers {
         std::function<void(userlink::Event)> on_event;
-        // The connection is gone, and with it the process. Called once, last.
+        // The connection is gone, and the process has ended. Called once, last.
         std::function<void(std::string reason)> on_closed;
     };
 
@@ -73,6 +74,8 @@ private:
     void on_answer(userlink::Answer answer);
     void answer_pending(std::uint64_t id, base::Result<AnswerBody> result);
     void close(std::string reason);
+    void watch(pid_t pid);
+    void report_closed();
 
     asio::io_context& io_;
     std::string socket_path_;
@@ -81,12 +84,14 @@ private:
     // alone; they hold weak references.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     asio::posix::stream_descriptor socket_;
-    asio::posix::stream_descriptor watch_;  // inotify, while the socket file is awaited
+    asio::posix::stream_descriptor arrival_;  // inotify, while the socket file is awaited
     asio::steady_timer retry_;
-    asio::steady_timer launch_limit_;
+    asio::steady_timer limit_;  // of the launch, then of the end
     std::deque<Outgoing> outgoing_;
     bool writing_ = false;
     bool closed_ = false;
+    std::string reason_;                   // why it was closed
+    std::unique_ptr<ProcessWatch> watch_;  // none: the process has ended, or never began
     std::map<std::uint64_t, Pending> pending_;
     std::uint64_t next_id_ = 1;
 };
