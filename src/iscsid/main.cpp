@@ -116,7 +116,7 @@ int serve(const Options& options, std::optional<os::Background> background) {
          .rundir = ISCSI_RUNDIR,
          .userd_program = os::find_helper(
              "iscsi-userd", "userd", {.sbindir = ISCSI_SBINDIR, .libexecdir = ISCSI_LIBEXECDIR}),
-         .allowed_uid = ::geteuid(),
+         .allowed_uid = 0,
          .stop_on_interrupt = options.foreground},
         std::move(*listening), [&background] {
             if (background) background->ready();

@@ -26,7 +26,8 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr int kAttempts = 64;  // others may take the free device first
+// Others may take the free device first; each failure means that one of them has got one.
+constexpr int kAttempts = 4096;
 constexpr std::uint64_t kLoopMajor = 7;
 
 std::string node_path(std::string_view name) { return fmt::format("/dev/{}", name); }
