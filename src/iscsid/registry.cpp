@@ -6,7 +6,7 @@
 
 #include "base/log.hpp"
 #include "os/block_devices.hpp"
-#include "os/netdev.hpp"
+#include "store/store.hpp"
 
 namespace iscsi::iscsid {
 
@@ -16,6 +16,17 @@ using base::LogLevel;
 namespace {
 
 constexpr std::string_view kTcpTransport = "tcp";
+
+// From the database: the session's own copy is gone.
+void restore_secrets(record::Node& node) {
+    store::Store store(store::default_paths());
+    if (auto stored = store.load(store::node_id(node))) {
+        node.session.auth = std::move(stored->session.auth);
+    } else if (!node.session.auth.username.empty()) {
+        base::log(LogLevel::Warning, "{}: no record has its CHAP secret: {}", node.name,
+                  stored.error().message);
+    }
+}
 
 }  // namespace
 
@@ -137,7 +148,9 @@ void Registry::adopt_running(datapath::DataPath& path,
             for (const datapath::Adoptable& one : running) {
                 const datapath::SessionKey key = new_key();
                 path.take(key, one.sid);
-                Session& session = add(path, key, one.spec);
+                datapath::SessionSpec spec = one.spec;
+                if (!one.has_secrets) restore_secrets(spec.node);
+                Session& session = add(path, key, std::move(spec));
                 base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid,
                           one.spec.node.name, one.logged_in ? "logged in" : "logging in again");
                 session.adopt(one);

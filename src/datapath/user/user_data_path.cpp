@@ -366,9 +366,9 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
             if (status) {
                 Adoptable adoptable = to_adoptable(*status);
                 adoptable.sid = sid;
-                // The file has the secrets; without it the database's are used.
                 const auto text = os::system_files().read(record_path(sid), kRecordFileBytesMax);
                 if (text) (void)record::parse_into(adoptable.spec.node, *text);
+                adoptable.has_secrets = text.has_value();
                 if (const auto found = found_.find(sid); found != found_.end()) {
                     found->second->spec = adoptable.spec;
                 }
