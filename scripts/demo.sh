@@ -16,27 +16,30 @@ sum_of() { sha256sum "$1" | cut -d' ' -f1; }
 
 # --- outside: namespaces, and the proof that nothing stays ---------------------------------------
 
-# Loop devices in use, with the numbers of their backing files' file systems and inodes.
-loops_in_use() { losetup --list --noheadings --output NAME,BACK-MAJ:MIN,BACK-INO | sort; }
+# Loop devices of a pid namespace: the file behind each names it (iscsi-SID-lun-N.NAMESPACE.PID.START).
+loops_of() { grep -lF ".$1." /sys/block/loop*/loop/backing_file 2>/dev/null || true; }
 
 outside() {
-    local build work before left status=0
+    local build work namespace made=() status=0
     build=$(cd "$1" && pwd)
     [ "$(id -u)" = 0 ] || fail "needs root: it makes block devices and mounts"
     for program in tgtd tgtadm mkfs.ext4 losetup unshare; do
         [ -n "$(type -P $program)" ] || fail "$program is missing: run ./do deps"
     done
     work=$(mktemp -d /tmp/iscsi-demo.XXXXXX)
-    before=$(loops_in_use)
     # The one inside gets Ctrl-C too and tidies up; this one waits for it.
     trap : INT TERM
-    mkdir -p /etc/iscsi /dev/disk
+    # Places to mount private directories on; those that were not there go again.
+    for directory in /etc/iscsi /dev/disk; do
+        [ -d "$directory" ] || { mkdir -p "$directory" && made+=("$directory"); }
+    done
     unshare --mount --net --pid --fork --kill-child --mount-proc \
         bash "$(readlink -f "$0")" --inside "$build" "$work" || status=$?
+    namespace=$(cat "$work/namespace" 2>/dev/null || echo none)
     rm -rf "$work"
+    [ ${#made[@]} -eq 0 ] || rmdir "${made[@]}"
     trap - INT TERM
-    left=$(comm -13 <(echo "$before") <(loops_in_use) | grep -v "^$" || true)
-    check_nothing_left "$work" "$left" || status=1
+    check_nothing_left "$work" "$(loops_of "$namespace")" || status=1
     [ "$status" = 0 ] || fail "ended with status $status"
     say "The demo went well."
 }
@@ -58,6 +61,7 @@ inside() {
     # Process 1 of this namespace: all others end with it.
     trap 'exit 130' INT TERM
     trap tidy_up EXIT
+    readlink /proc/self/ns/pid | tr -dc 0-9 >"$work/namespace"
     private_directories
     programs_first_in_path
     say "A target, and our daemon"
