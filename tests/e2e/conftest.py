@@ -13,7 +13,8 @@ from beds.peers import Peer
 def _programs_exist():
     if not have_programs():
         message = f"no iscsid, iscsiadm and iscsi-userd in {build_dir()}: run ./do build"
-        if "BED_REQUIRE" in os.environ:
+        # Who names a build directory, as ./do test does, wants these tests to run.
+        if "BUILD" in os.environ:
             pytest.fail(message)
         pytest.skip(message)
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`./do demo` shows the main job, and leaves nothing behind however it ends."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from beds.initiator import SOURCE, build_dir
+
+PASSED_THE_CRASH = "the writer saw nothing of it"
+NOTHING_LEFT = "Nothing is left behind: no loop device, no process, no mount, no file."
+
+
+@pytest.fixture
+def demo(request):
+    """Starts the demo as a terminal would, in a process group of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    process = subprocess.Popen(
+        ["bash", SOURCE / "scripts/demo.sh", build_dir()], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        env={**os.environ, "DEMO_MIB": "96"})
+    request.addfinalizer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+    return process
+
+
+def read_until(process, text):
+    """Output up to the line with the text. Each line is read as soon as it is there."""
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if text in line:
+            return "".join(seen)
+    raise AssertionError(f"no {text!r} in:\n{''.join(seen)}")
+
+
+def own_files_are_gone(output):
+    for path in set(re.findall(r"/tmp/iscsi-demo\.\w+", output)):
+        assert not pathlib.Path(path).exists()
+
+
+def test_demo_goes_through(demo):
+    output, _ = demo.communicate(timeout=120)
+
+    assert demo.returncode == 0, output
+    assert output.count("The checksums are equal.") == 3
+    assert PASSED_THE_CRASH in output and NOTHING_LEFT in output
+    own_files_are_gone(output)
+
+
+@pytest.mark.parametrize("moment", ["successful.", "mkfs.ext4", "the writer waits"],
+                         ids=["logged-in", "mkfs", "target-down"])
+def test_ctrl_c_leaves_nothing_behind(demo, moment):
+    before = read_until(demo, moment)
+
+    os.killpg(demo.pid, signal.SIGINT)
+    after, _ = demo.communicate(timeout=60)
+
+    assert demo.returncode != 0
+    assert NOTHING_LEFT in after, before + after
+    own_files_are_gone(before)
