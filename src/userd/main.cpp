@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/numbers.hpp"
@@ -18,6 +19,7 @@
 #include "os/daemon.hpp"
 #include "os/data_process.hpp"
 #include "os/files.hpp"
+#include "os/modules.hpp"
 #include "os/unix_socket.hpp"
 #include "userd/device_manager.hpp"
 #include "userd/program_log.hpp"
@@ -118,9 +120,20 @@ int fail(const base::Error& error) {
     return static_cast<int>(error.code);
 }
 
+// Both are modules on most systems, and nobody else may have needed them yet.
+void load_drivers() {
+    for (const auto& [node, module] :
+         {std::pair{"/dev/fuse", "fuse"}, std::pair{"/dev/loop-control", "loop"}}) {
+        if (os::system_files().info(node)) continue;
+        const auto loaded = os::load_module(module);
+        if (!loaded) base::log(base::LogLevel::Error, "{}", loaded.error().message);
+    }
+}
+
 int serve(const Options& options, os::PidFile& pid_file) {
     const std::uint64_t sid = *options.sid;
     if (const auto written = pid_file.write_own_pid(); !written) return fail(written.error());
+    load_drivers();
     userd::remove_leftovers();
     const std::string path = userlink::socket_path(options.run_dir, sid);
     auto listening = os::listen_unix(os::SocketKind::SeqPacket, {.name = path}, /*backlog=*/16);

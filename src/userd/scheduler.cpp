@@ -203,6 +203,10 @@ std::optional<Action> Scheduler::next_action(bool may_start, Instant now) {
         return RecoveryExpired{};
     }
     if (auto news = notify_action()) return news;
+    // A command that was answered before its abort went out needs none.
+    if (rescue_ == Rescue::Abort && rescue_due_ && rescue_slot_ == kNoSlot) {
+        rescue_with(Rescue::None);
+    }
     if (rescue_due_) return rescue_action();
     if (!may_start || link_ != Link::Up) return std::nullopt;
     const auto id = take_startable();

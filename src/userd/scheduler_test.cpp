@@ -333,6 +333,22 @@ TEST_F(SchedulerTest, AnAnswerDuringTheAbortCountsAndTheAbortIsForgotten) {
     expect_nothing();
 }
 
+TEST_F(SchedulerTest, AnAnswerBeforeTheAbortGoesOutMakesItNeedless) {
+    s.on_connected(now);
+    submit_write(0);
+    start_all();
+    pass_time(at(31s));
+
+    answer(0, kGood);
+
+    expect_complete(0, 0);
+    expect_nothing();
+    submit_write(1);
+    EXPECT_EQ(start_all(), (std::vector<Slot>{1}));
+    pass_time(at(62s));
+    EXPECT_EQ(take<AbortTask>()->slot, 1u);
+}
+
 TEST_F(SchedulerTest, FailedAbortsEscalateToADroppedConnection) {
     s.on_connected(now);
     submit_write(0);
