@@ -130,7 +130,9 @@ void print_session(Output& out, const SessionInfo& session, const TreeStyle& sty
     Section section(out, style.indent);
     print_interface(section, session);
     // Compat: clients know a session by its transport word, so the data path has a line of its own.
-    if (!session.data_path.empty()) section.field("Data Path", session.data_path);
+    if (!session.data_path.empty() && session.data_path != "kernel") {
+        section.field("Data Path", session.data_path);
+    }
     if (style.level >= 2 && !style.below_host) {
         print_timeouts_and_chap(section, session, style.show_secrets);
     }

@@ -19,6 +19,8 @@ class Case:
     target: typing.Sequence = () # portals of the scripted target (target.py)
     stdin: str = ""
     seconds: int = 20
+    # The reference does the work in parallel processes: its lines come in any order.
+    unordered: bool = False
     # Set where ours is meant to differ: the id of the entry in doc/differences.md. Then ours is
     # compared with `ours/<table>.txt`, which is reviewed like code. See with_differences().
     differs: str = ""

@@ -41,6 +41,8 @@ class Script:
     stats_errors: dict = dataclasses.field(default_factory=dict)
     extended: tuple = ()  # names of further counters
     stop_error: int = 0
+    # Whose sessions: the kernel's, which sysfs shows, or iscsid's own, which only ours can have.
+    kernel: bool = True
 
 
 class Daemon:
@@ -162,7 +164,7 @@ class Daemon:
     def _ours_sessions(self, request):
         for sid in sorted(request["sids"] or self._sessions):
             if sid in self._sessions:
-                yield self._sessions[sid].described(request["luns"], request["secrets"])
+                yield self._sessions[sid].described(request, self._script.kernel)
         yield _done()
 
     def _ours_login(self, request):

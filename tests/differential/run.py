@@ -51,14 +51,14 @@ def expected(table, case):
 
 def difference(table, case, stage):
     """Unified diff from what must be to what is; empty when they are equal."""
-    is_now = transcript.render(case.name, stage.play(table, case))
+    is_now = transcript.render(case, stage.play(table, case))
     must_be = expected(table, case)
     return "".join(difflib.unified_diff(must_be.splitlines(True), is_now.splitlines(True),
                                         "must be", "is", n=2))
 
 
 def retake(table, stage):
-    texts = [transcript.render(case.name, stage.play(table, case)) for case in cases(table)]
+    texts = [transcript.render(case, stage.play(table, case)) for case in cases(table)]
     transcript_file(table).parent.mkdir(exist_ok=True)
     transcript_file(table).write_text("\n".join(texts), encoding="utf-8")
     return len(texts)
@@ -69,7 +69,7 @@ def accept(table, stage):
     if chosen:
         path = transcript_file(table, chosen[0])
         path.parent.mkdir(exist_ok=True)
-        texts = [transcript.render(case.name, stage.play(table, case)) for case in chosen]
+        texts = [transcript.render(case, stage.play(table, case)) for case in chosen]
         path.write_text("\n".join(texts), encoding="utf-8")
     return len(chosen)
 

@@ -105,13 +105,13 @@ class Session:
 
     # What iscsid would say ---------------------------------------------------------------------
 
-    def described(self, luns, secrets):
-        """The answer of our iscsid about a session of its own."""
+    def described(self, request, is_kernels):
+        """The answer of our iscsid about a session."""
         def secret(text):
-            return text if secrets else ""
+            return text if request["secrets"] else ""
         return {
             "progress": "session", "sid": self.sid, "host_no": self.host,
-            "transport": self.transport, "data_path": "", "target": self.target,
+            "transport": self.transport, "data_path": "kernel" if is_kernels else "", "target": self.target,
             "tpgt": self.tpgt, "persistent_address": self.address,
             "persistent_port": self.port,
             "current_address": self.current_address or self.address,
@@ -130,7 +130,7 @@ class Session:
             "luns": [{"lun": lun.number, "block_device": lun.disk, "state": lun.state,
                       "peripheral_type": 0, "vendor": "", "product": "", "revision": "",
                       "block_count": 2048, "block_bytes": 512}
-                     for lun in self.luns] if luns else []}
+                     for lun in self.luns] if request["luns"] else []}
 
 
 def _attributes(folder, values):

@@ -28,7 +28,7 @@ from differential.target import ScriptedTarget  # noqa: E402
 
 _VOLATILE = ("/etc/iscsi", "/run", "/sys")
 _MNT_DETACH = 2
-# The reference finds sessions in sysfs; ours asks iscsid for those that iscsid runs itself.
+# The reference has only the kernel's sessions.
 REFERENCE_ADM = "/usr/sbin/iscsiadm"
 
 
@@ -101,7 +101,9 @@ def _play(case, programs):
     states.base(machine)
     for build in case.state:
         build(machine)
-    daemon = Daemon(case.daemon, in_sysfs=is_reference) if case.daemon else None
+    daemon = None
+    if case.daemon:
+        daemon = Daemon(case.daemon, in_sysfs=is_reference or case.daemon.kernel)
     target = ScriptedTarget(case.target) if case.target else None
     before = tree.snapshot()
     try:

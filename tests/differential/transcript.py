@@ -27,12 +27,13 @@ def normalise(line):
     return _GARBAGE.sub("N", _SOURCE_LINE.sub("", line))
 
 
-def render(name, outcome):
-    lines = [f"==== {name}"]
+def render(case, outcome):
+    lines = [f"==== {case.name}"]
     for step in outcome.steps:
         lines.append(f"$ {step.line}")
         for mark, text in (("O", step.out), ("E", _without_hints(step.err))):
-            lines += [f"{mark}|{normalise(line)}" for line in text.split("\n")[:-1]]
+            shown = [f"{mark}|{normalise(line)}" for line in text.split("\n")[:-1]]
+            lines += sorted(shown) if case.unordered else shown
             if text and not text.endswith("\n"):
                 lines.append(f"{mark}|{text.rsplit(chr(10), 1)[-1]}[no newline]")
         lines.append(f"[rc={step.rc}]")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sessions: mode session and host, login and logout in mode node, groups."""
 
+import dataclasses
+
 from differential.case import Case, with_differences
 from differential.daemon import Script
 from differential.sessions import Lun, Session
@@ -27,7 +29,7 @@ def _each(prefix, lines, **kwargs):
             for line in lines]
 
 
-CASES = with_differences([
+_CASES = [
     *_each("none", ["-m session", "-m session -u", "-m session -R", "-m session -s",
                     "-m session -P 9", "-m session -o new", "-m session -o update",
                     "-m session -o delete", "-m session -o show", "-m session -u -R",
@@ -69,7 +71,7 @@ CASES = with_differences([
     *_each("rescan", ["-m session -R", "-m node -R", f"-m node -T {_A} -R", "-m session -r 2 -R",
                       f"-m node -T {_A} -p 10.0.0.2:3260 -R", "-m node -p 10.0.0.9 -R",
                       "-m node -I default -R", "-m node -I iser -R"],
-           state=_RECORDS, daemon=Script(sessions=(_S1, _S2))),
+           state=_RECORDS, daemon=Script(sessions=(_S1, _S2)), unordered=True),
     *[Case(f"logout {line}", [f"iscsiadm {line}", "iscsiadm -m session"], state=_RECORDS,
            daemon=_ALL)
       for line in ("-m session -u", "-m node -u", f"-m node -T {_A} -u",
@@ -172,7 +174,16 @@ CASES = with_differences([
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --op update -n node.startup -v manual",
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --logout",
         f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260 --op delete"], state=_ONE),
-], {
+]
+
+
+def _in_user_space(case):
+    """The same with sessions that iscsid runs itself: the lists must not tell them apart."""
+    return dataclasses.replace(case, name=f"user space: {case.name}",
+                               daemon=dataclasses.replace(case.daemon, kernel=False))
+
+
+_DIFFERENCES = {
     "ports-after-redirect": [
         'stats -m session -s',
         'stats -m node -s',
@@ -191,4 +202,9 @@ CASES = with_differences([
     "session-order": [
         'three sessions',
     ],
-})
+}
+
+_USER = [_in_user_space(case) for case in _CASES if case.daemon]
+CASES = with_differences(_CASES + _USER, {
+    identity: names + [f"user space: {name}" for name in names]
+    for identity, names in _DIFFERENCES.items()})
