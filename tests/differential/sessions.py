@@ -70,17 +70,18 @@ class Session:
         _attributes(host / f"scsi_host/host{self.host}", {
             "state": "running", "proc_name": f"iscsi_{self.transport}"})
         (host / f"scsi_host/host{self.host}/scan").write_text("")
-        self._links(host, session, connection)
+        _attributes(SYS / "module/scsi_transport_iscsi", {"version": "2.0-870"})
         _link(SYS / f"bus/scsi/devices/host{self.host}", host)
         for lun in self.luns:
             self._lun(session, lun)
-        _attributes(SYS / "module/scsi_transport_iscsi", {"version": "2.0-870"})
+        self._links(host, session, connection)
 
     def _links(self, host, session, connection):
-        for kind, place, name in (("iscsi_session", session, f"session{self.sid}"),
-                                  ("iscsi_connection", session / connection, connection),
+        # The session comes last: who sees it finds everything else.
+        for kind, place, name in (("scsi_host", host, f"host{self.host}"),
                                   ("iscsi_host", host, f"host{self.host}"),
-                                  ("scsi_host", host, f"host{self.host}")):
+                                  ("iscsi_connection", session / connection, connection),
+                                  ("iscsi_session", session, f"session{self.sid}")):
             _class_link(kind, place / kind / name, place)
 
     def _lun(self, session, lun):
@@ -93,8 +94,6 @@ class Session:
         _link(device / "subsystem", SYS / "bus/scsi")
 
     def vanish(self):
-        host = SYS / f"devices/platform/host{self.host}"
-        shutil.rmtree(host)
         for kind, name in (("iscsi_session", f"session{self.sid}"),
                            ("iscsi_connection", f"connection{self.sid}:0"),
                            ("iscsi_host", f"host{self.host}"), ("scsi_host", f"host{self.host}")):
@@ -102,6 +101,7 @@ class Session:
         devices = SYS / "bus/scsi/devices"
         for path in [devices / f"host{self.host}", *devices.glob(f"{self.host}:*")]:
             path.unlink()
+        shutil.rmtree(SYS / f"devices/platform/host{self.host}")
 
     # What iscsid would say ---------------------------------------------------------------------
 
@@ -146,6 +146,6 @@ def _link(path, to):
 
 
 def _class_link(kind, device, parent):
-    _link(SYS / "class" / kind / device.name, device)
     _link(device / "device", parent)
     _link(device / "subsystem", SYS / "class" / kind)
+    _link(SYS / "class" / kind / device.name, device)
