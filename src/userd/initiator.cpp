@@ -89,7 +89,8 @@ void Initiator::bind(os::Fd socket, const session::LoggedIn& logged_in, std::str
     socket_ = std::move(socket);
     // Fails only for want of memory or for a descriptor that is no socket; no event then ever
     // comes, and the pings end the connection.
-    (void)epoll_.add(socket_.get(), ++token_, {.readable = true});
+    watched_ = {.readable = true};
+    (void)epoll_.add(socket_.get(), ++token_, watched_);
     if (engine_ && same(engine_config_, config_.engine)) {
         engine_->restart(logged_in, now);
     } else {
@@ -164,16 +165,21 @@ bool Initiator::logout(proto::LogoutReason reason, std::chrono::seconds timeout,
 
 bool Initiator::on_ready(const os::Epoll::Ready& ready, Instant now) {
     if (!socket_ || ready.token != token_) return false;
-    if (ready.writable || ready.broken) watch(/*for_room=*/false);
+    if (ready.writable || ready.broken) send_blocked_ = false;
     if (ready.readable || ready.broken) receive(now);
     pump(now);
     return true;
 }
 
-void Initiator::watch(bool for_room) {
-    if (for_room == send_blocked_) return;
-    send_blocked_ = for_room;
-    epoll_.change(socket_.get(), token_, {.readable = true, .writable = for_room});
+// An engine that cannot take more before it has sent something is not asked to: a target that
+// pings and never reads would keep this thread busy doing nothing.
+void Initiator::watch() {
+    if (!socket_) return;
+    const os::Epoll::Interest wanted{.readable = !send_blocked_ || !engine_->recv_window().empty(),
+                                     .writable = send_blocked_};
+    if (wanted == watched_) return;
+    watched_ = wanted;
+    epoll_.change(socket_.get(), token_, wanted);
 }
 
 void Initiator::receive(Instant now) {
@@ -211,7 +217,7 @@ bool Initiator::send(Instant now) {
         touched_.assign(window.begin(), window.end());
         const auto result = os::send_from(socket_.get(), window);
         if (result.outcome == os::IoOutcome::WouldBlock) {
-            watch(/*for_room=*/true);
+            send_blocked_ = true;
             break;
         }
         if (result.outcome != os::IoOutcome::Moved) {
@@ -242,6 +248,7 @@ void Initiator::pump(Instant now) {
         again |= perform_actions(now);
         again |= send(now);
     }
+    watch();
 }
 
 bool Initiator::drain_events(Instant now) {

@@ -74,7 +74,7 @@ public:
 private:
     bool connected() const;
     void receive(base::Instant now);
-    void watch(bool for_room);
+    void watch();
     bool send(base::Instant now);
     bool drain_events(base::Instant now);
     bool perform_actions(base::Instant now);
@@ -102,6 +102,7 @@ private:
     std::vector<base::ConstByteSpan> touched_;  // of the latest transfer, for note_progress
     std::uint64_t token_;                       // of socket_
     bool send_blocked_ = false;                 // the socket is full: waiting for room
+    os::Epoll::Interest watched_;               // what the event loop looks for
 };
 
 }  // namespace iscsi::userd

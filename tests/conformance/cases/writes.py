@@ -43,8 +43,9 @@ ASKED = (
     _r2t("unknown ITT", change(itt=lambda itt: itt ^ 0x5A5A), Drops(BAD_ITT, NO_SCSI_CMD)),
     _r2t("reserved ITT", change(itt=RESERVED_TAG), Drops(BAD_ITT)),
     _r2t("R2T twice", lambda conn, pdu: [pdu, pdu.copy()], Drops(R2TSN)),
+    # The first may have been served when the second arrives; then the third is out of sequence.
     _r2t("one R2T more than MaxOutstandingR2T", lambda conn, pdu: [
-        pdu, pdu.copy().set(ttt=0x77, r2tsn=1, offset=4096)], Drops(PROTO)),
+        pdu, pdu.copy().set(ttt=0x77, r2tsn=1, offset=4096)], Drops(PROTO, R2TSN)),
     _r2t("forty R2Ts at once", lambda conn, pdu: [pdu] + [
         pdu.copy().set(ttt=0x1000 + index, r2tsn=1 + index, offset=4096) for index in range(40)], Drops(PROTO, R2TSN, DATA_OFFSET)),
     Case("R2T for a read", Drops(PROTO), (On("recv-scsi-command", lambda conn, pdu: [conn.build(
