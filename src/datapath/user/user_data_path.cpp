@@ -316,10 +316,7 @@ void UserDataPath::forget(SessionKey key) {
 UserdProcess::Handlers UserDataPath::early_handlers(Session& session) {
     return {
         .on_event = [&session](const userlink::Event& event) { session.early.push_back(event); },
-        .on_closed =
-            [&session](const std::string& reason) {
-                session.early.emplace_back(std::in_place_type<userlink::Terminated>, reason);
-            }};
+        .on_closed = [&session](const std::string& reason) { session.ended_early = reason; }};
 }
 
 struct UserDataPath::Search {
@@ -351,7 +348,7 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
     auto session = std::make_unique<Session>();
     session->sid = sid;
     const std::string path = userlink::socket_path(options_.rundir, sid);
-    session->process = std::make_unique<UserdProcess>(io_, path, UserdProcess::Handlers{{}, {}});
+    session->process = std::make_unique<UserdProcess>(io_, path, early_handlers(*session));
     if (const auto attached = session->process->attach(); !attached) {
         base::log(LogLevel::Error,
                   "session {}: its iscsi-userd has died ({}); removing the devices it left", sid,
@@ -398,7 +395,9 @@ void UserDataPath::take(SessionKey key, std::uint64_t sid) {
             on_userd_event(*taken, event);
             taken = find(key);
         }
-        if (taken != nullptr && taken->ended_early) on_closed(*taken, *taken->ended_early);
+        if (taken == nullptr || !taken->ended_early) return;
+        const std::string reason = *taken->ended_early;
+        on_closed(*taken, reason);
     });
 }
 
