@@ -46,7 +46,9 @@ class Report:
 
     def ok(self):
         if self.rc != 0 or self.error != 0 or "verify" in self.text:
-            raise BedError(f"fio: rc {self.rc}\n{self.text[-4000:]}")
+            # Only the first finding counts: at an error fio takes back what is in flight, and
+            # then compares buffers that no read has filled.
+            raise BedError(f"fio: rc {self.rc}, error {self.error}\n{self.text[:2000]}")
         return self
 
 
@@ -61,7 +63,8 @@ def fio(box, device, load, timeout=300):
     if load.verify:
         # The job verifies all it wrote when it ends. A bsrange with a common minimum keeps
         # blocks from overlapping partly, which fio could not verify.
-        args += ["--verify=crc32c", "--verify_fatal=1", "--do_verify=1", "--serialize_overlap=1"]
+        args += ["--verify=crc32c", "--verify_fatal=1", "--verify_dump=1",
+                 "--do_verify=1", "--serialize_overlap=1"]
     if load.seconds:
         args += ["--time_based", f"--runtime={load.seconds}"]
     result = box.run([*args, *load.extra], timeout)
