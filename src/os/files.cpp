@@ -43,6 +43,12 @@ struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 class SystemFiles final : public Files {
 public:
     Expected<std::string> read(const std::string& path, std::size_t max_bytes) override {
@@ -96,10 +102,22 @@ public:
         return info_from(status);
     }
 
+    // The file gets its name when it is locked already: one that looks for files whose maker is
+    // gone never sees it unlocked.
     Expected<Fd> create(const std::string& path) override {
-        Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
-        if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
-        return file;
+        Fd file(::open(parent_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, kFileMode));
+        if (!file) {
+            // Not every file system has nameless files (nor old kernels, which say EISDIR).
+            if (errno != EOPNOTSUPP && errno != EISDIR) return last_error();
+            return create_named(path);
+        }
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+        const std::string own = fmt::format("/proc/self/fd/{}", file.get());
+        if (::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+            return file;
+        }
+        if (errno == EEXIST) return last_error();
+        return create_named(path);  // without /proc
     }
 
     Expected<void> write(const Fd& file, std::string_view text) override {
@@ -155,6 +173,12 @@ public:
     }
 
 private:
+    static Expected<Fd> create_named(const std::string& path) {
+        Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+        if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+        return file;
+    }
+
     static FileKind kind_of_entry(const std::string& directory, const dirent& entry) {
         switch (entry.d_type) {
             case DT_REG:
@@ -174,12 +198,6 @@ private:
         return kind_of_mode(status.st_mode);
     }
 };
-
-std::string parent_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 // A name no other process uses, and no other thread of this one.
 std::string scratch_path(const std::string& directory) {
