@@ -115,12 +115,23 @@ base::Result<std::uint32_t> attach_loop(int file, const LoopOptions& options) {
     return base::fail(ErrorCode::Internal, "no loop device stays free long enough");
 }
 
-base::Status sync_loop(std::uint32_t number) {
-    ISCSI_TRY(const Fd fd, open_loop(number));
-    if (::fsync(fd.get()) != 0) {
-        return base::fail_errno(ErrorCode::Internal, errno, loop_name(number));
+// fsync alone writes what was written to the device itself; a file system on it keeps the dirty
+// pages of its files. BLKFLSBUF makes it write them, as removing a SCSI disk does.
+static base::Status sync_device(const std::string& name) {
+    const Fd fd(::open(fmt::format("/dev/{}", name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::ioctl(fd.get(), BLKFLSBUF, 0) != 0 || ::fsync(fd.get()) != 0) {
+        return base::fail_errno(ErrorCode::Internal, errno, "/dev/" + name);
     }
     return {};
+}
+
+base::Status sync_loop(std::uint32_t number) {
+    base::Status outcome;
+    for (const std::string& partition : loop_partitions(number)) {
+        if (auto synced = sync_device(partition); !synced) outcome = std::move(synced);
+    }
+    if (auto synced = sync_device(loop_name(number)); !synced) return synced;
+    return outcome;
 }
 
 base::Status detach_loop(std::uint32_t number) {

@@ -52,8 +52,9 @@ inline constexpr std::chrono::seconds kConnectRetryDelay{3};
 inline constexpr std::chrono::seconds kStartRetryDelay{5};
 // Redirects in a row before the login counts as failed.
 inline constexpr int kRedirectsMax = 16;
-// How long a data path may take to let a session go, beyond the logout timeout.
-inline constexpr std::chrono::seconds kEndingLimit{30};
+// How long a data path may take to let a session go, beyond the logout timeout. Its devices' dirty
+// pages are written first, and a good connection may be slow.
+inline constexpr std::chrono::seconds kEndingLimit{300};
 
 struct TargetPortal {
     std::string address;  // host name, IPv4, or IPv6 without brackets

@@ -33,6 +33,24 @@ def test_file_system(box, initiator, new_tgtd, fs, block_size):
 
 
 @pytest.mark.parametrize("fs", ["ext4", "xfs"])
+def test_logout_of_a_mounted_disk_writes_its_dirty_pages(box, initiator, new_tgtd, fs):
+    peer = new_tgtd(luns=[Lun(box.dir / "a", "400M")])
+    device = initiator.open(peer.name, peer.portal)
+    filesystems.make(box, fs, device)
+    content = os.urandom(30 << 20)
+    box.path("/run/mnt").mkdir()
+    box.run(["mount", device, "/run/mnt"]).ok()
+    box.path("/run/mnt/dirty").write_bytes(content)  # and no sync
+
+    initiator.logout(peer.name, peer.portal).ok()
+
+    box.run(["umount", "--lazy", "/run/mnt"])
+    device = initiator.open(peer.name, peer.portal)
+    with filesystems.mounted(box, device) as directory:
+        assert (directory / "dirty").read_bytes() == content
+
+
+@pytest.mark.parametrize("fs", ["ext4", "xfs"])
 def test_file_system_survives_a_target_restart_while_mounted(box, initiator, new_tgtd, fs):
     peer = new_tgtd(luns=[Lun(box.dir / "a", "400M")])
     device = initiator.open(peer.name, peer.portal)
