@@ -37,6 +37,11 @@ base::Status set_device_link(const std::string& target, const std::string& path)
     return {};
 }
 
+bool device_link_exists(const std::string& path) {
+    struct stat info{};
+    return ::lstat(path.c_str(), &info) == 0;
+}
+
 void remove_device_link(const std::string& target, const std::string& path) {
     std::array<char, PATH_MAX> buffer{};
     const ssize_t count = ::readlink(path.c_str(), buffer.data(), buffer.size());

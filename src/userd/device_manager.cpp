@@ -61,6 +61,7 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
     std::erase_if(devices_, [&](const auto& entry) {
         return !present.contains(entry.first) && !entry.second.attached;
     });
+    refresh_links();
     publish_status();
     done.devices = static_cast<std::uint32_t>(
         std::ranges::count_if(devices_, [](const auto& e) { return e.second.attached; }));
@@ -165,7 +166,8 @@ void DeviceManager::set_links(Device& device) {
         if (!wanted.contains(path)) os::remove_device_link(target, path);
     }
     for (const auto& [path, target] : wanted) {
-        if (device.links.contains(path)) continue;
+        // Another session to the same unit may have taken a link over, and taken it along.
+        if (device.links.contains(path) && os::device_link_exists(path)) continue;
         const auto made = os::set_device_link(target, path);
         if (!made) base::log(LogLevel::Warning, "{}", made.error().message);
     }

@@ -434,12 +434,15 @@ void Session::watch_fuse() {
 }
 
 void Session::read_uevents() {
-    bool partitions = false;
+    bool stale = false;
     while (const auto event = os::next_block_uevent(uevents_.get())) {
-        partitions |=
-            event->device.starts_with("loop") && event->device.find('p', 4) != std::string::npos;
+        if (!event->device.starts_with("loop")) continue;
+        // Partitions came or went, or a loop device was detached: perhaps that of another session
+        // to the same unit, which had taken our links over.
+        const bool partition = event->device.find('p', 4) != std::string::npos;
+        stale |= partition || event->action == "change";
     }
-    if (!partitions || links_job_waits_ || phase_ != Phase::Serving) return;
+    if (!stale || links_job_waits_ || phase_ != Phase::Serving) return;
     links_job_waits_ = true;
     setup_->give([this] {
         // News that come while it works ask for another round.

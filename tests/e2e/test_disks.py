@@ -32,6 +32,19 @@ def test_file_system(box, initiator, new_tgtd, fs, block_size):
     filesystems.check(box, fs, device)
 
 
+@pytest.mark.parametrize("which", ["older", "newer"])
+def test_by_path_link_survives_the_logout_of_another_session(initiator, new_tgtd, which):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal)
+    [first] = initiator.sessions()
+    initiator.adm("-m", "session", "-r", first, "-o", "new").ok()
+    [second] = set(initiator.sessions()) - {first}
+
+    initiator.adm("-m", "session", "-r", first if which == "older" else second, "-u").ok()
+
+    exercise(initiator.disk(peer.portal, peer.name))
+
+
 @pytest.mark.parametrize("fs", ["ext4", "xfs"])
 def test_logout_of_a_mounted_disk_writes_its_dirty_pages(box, initiator, new_tgtd, fs):
     peer = new_tgtd(luns=[Lun(box.dir / "a", "400M")])
