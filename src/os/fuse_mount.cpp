@@ -16,7 +16,10 @@ base::Result<FuseMount> mount_fuse(std::string_view source, std::uint32_t max_re
     using base::ErrorCode;
     FuseMount mount;
     mount.device = Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-    if (!mount.device) return base::fail_errno(ErrorCode::Internal, errno, "/dev/fuse");
+    if (!mount.device)
+        return base::fail_errno(
+            ErrorCode::Internal, errno,
+            "/dev/fuse, which the data path in user space needs (modprobe fuse)");
     const Fd context(::fsopen("fuse", FSOPEN_CLOEXEC));
     if (!context) return base::fail_errno(ErrorCode::Internal, errno, "fsopen fuse");
     const std::array<std::pair<const char*, std::string>, 6> options = {{

@@ -68,9 +68,7 @@ void Session::on_request(ClientId client, const userlink::Request& request, os::
         return control_.answer(client, {request.id, status()});
     }
     const auto* configure = std::get_if<userlink::Configure>(&request.body);
-    if (phase_ == Phase::Waiting && configure == nullptr) {
-        return refuse(reply, ErrorCode::InvalidRequest, "the session is not configured yet");
-    }
+    if (phase_ == Phase::Waiting && configure == nullptr) return on_early(reply, request);
     if (phase_ != Phase::Waiting && phase_ != Phase::Serving &&
         !std::holds_alternative<userlink::Stop>(request.body)) {
         return refuse(reply, ErrorCode::SessionNotFound, "the session is being removed");
@@ -92,6 +90,17 @@ void Session::on_request(ClientId client, const userlink::Request& request, os::
     refuse(reply, ErrorCode::InvalidRequest, "not expected here");
 }
 
+// Before the session serves: it can be ended, and whatever else is wanted fails for the reason why
+// it does not serve.
+void Session::on_early(Reply reply, const userlink::Request& request) {
+    if (std::holds_alternative<userlink::Stop>(request.body)) {
+        done(reply);
+        return end("terminated");
+    }
+    if (configure_error_) return refuse(reply, configure_error_->code, configure_error_->message);
+    refuse(reply, ErrorCode::InvalidRequest, "the session is not configured yet");
+}
+
 void Session::done(Reply reply) { control_.answer(reply.client, {reply.id, userlink::Done{}}); }
 
 void Session::refuse(Reply reply, ErrorCode code, std::string message) {
@@ -111,7 +120,10 @@ void Session::on(Reply reply, const userlink::Configure& request) {
         return done(reply);
     }
     const auto started = start_serving(request.config);
-    if (!started) return refuse(reply, started.error().code, started.error().message);
+    if (!started) {
+        configure_error_ = started.error();
+        return refuse(reply, started.error().code, started.error().message);
+    }
     done(reply);
 }
 
@@ -236,9 +248,11 @@ void Session::devices_gone() {
 void Session::end(const std::string& reason) {
     if (phase_ == Phase::Over) return;
     phase_ = Phase::Over;
-    initiator_->stop(now_);
-    initiator_->scheduler().close(EIO);
-    initiator_->pump(now_);
+    if (initiator_) {
+        initiator_->stop(now_);
+        initiator_->scheduler().close(EIO);
+        initiator_->pump(now_);
+    }
     if (ending_reply_) done(*ending_reply_);
     control_.send_event(userlink::Terminated{reason});
     base::log(LogLevel::Info, "{}", reason);

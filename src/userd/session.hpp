@@ -55,6 +55,7 @@ private:
     void on(Reply reply, const userlink::Rescan& request);
     void on(Reply reply, const userlink::Logout& request);
     void on(Reply reply, const userlink::LogoutConnection& request);
+    void on_early(Reply reply, const userlink::Request& request);
     void done(Reply reply);
     void refuse(Reply reply, base::ErrorCode code, std::string message);
     userlink::Stats stats() const;
@@ -92,6 +93,7 @@ private:
 
     userlink::SessionConfig config_;
     userlink::Binding binding_;
+    std::optional<base::Error> configure_error_;  // why it does not serve
     std::optional<SlotPool> pool_;
     std::unique_ptr<FuseExport> fuse_;
     std::unique_ptr<Initiator> initiator_;

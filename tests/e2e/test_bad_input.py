@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bad input: one clear line that names the thing and the remedy, the right code, no change."""
 
+import socket
+
 import pytest
 
 from beds.initiator import Initiator, find_program
@@ -60,6 +62,26 @@ def test_malformed_initiator_name_file(box, content):
 
     wait_for(lambda: "/etc/iscsi/initiatorname.iscsi" in initiator.iscsid.log(), 5, "the warning")
     assert initiator.discover(PORTAL).rc == 7
+
+
+def test_login_without_fuse_names_it_at_once(box, new_tgtd):
+    """A socket in the place of the device: opening that fails, as without the module."""
+    peer = new_tgtd()
+    initiator = Initiator(box)
+    initiator.start()
+    initiator.discover(peer.portal).ok()
+    in_the_way = box.path("/run/in-the-way")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(in_the_way))
+        box.run(["mount", "--bind", "/run/in-the-way", "/dev/fuse"]).ok()
+
+        result = initiator.login(peer.name, peer.portal)
+
+        assert result.rc == 9 and "/dev/fuse" in result.err and result.seconds < 5, result
+        box.run(["umount", "/dev/fuse"]).ok()
+    assert initiator.sessions() == {}
+    initiator.no_userds()
+    initiator.open(peer.name, peer.portal)
 
 
 def test_iscsid_with_a_config_file_that_is_not_there(box):
