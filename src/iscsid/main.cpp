@@ -94,11 +94,12 @@ void raise_descriptor_limit() {
 }
 
 int serve(const Options& options, std::optional<os::Background> background) {
+    // The socket first: where another iscsid has it, no pid file is made either.
+    auto listening = listen();
+    if (!listening) return complain(listening.error().message);
     auto pid_file = base::Result<os::PidFile>(os::PidFile());
     if (!options.pid_file.empty()) pid_file = os::PidFile::acquire(options.pid_file);
     if (!pid_file) return complain(pid_file.error().message);
-    auto listening = listen();
-    if (!listening) return complain(listening.error().message);
     if (const auto written = pid_file->write_own_pid(); !written) {
         return complain(written.error().message);
     }
