@@ -9,7 +9,6 @@ build=(g++ meson ninja-build pkg-config libfmt-dev libasio-dev libisal-dev libss
 demo=(tgt e2fsprogs util-linux iproute2 procps)
 test=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev libbenchmark-dev
     python3 python3-pytest python3-pytest-timeout python3-pytest-xdist
-    python3-pytest-rerunfailures
     open-iscsi istgt open-isns-server libiscsi-bin user-mode-linux
     fio xfsprogs strace ccache psmisc)
 wanted=("${build[@]}" "${demo[@]}")
