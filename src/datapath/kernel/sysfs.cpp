@@ -149,15 +149,6 @@ void Sysfs::read_connection(SessionView& view) const {
     view.max_xmit_dlength = number(directory, "max_xmit_dlength");
 }
 
-std::optional<std::uint32_t> Sysfs::sid_from_path(const std::string& given) const {
-    // A class entry is a link into /sys/devices/.../hostN/sessionN/...; either form names its sid.
-    const auto target = files_->read_link(given);
-    if (target) {
-        if (const auto sid = component_number(*target, "session")) return sid;
-    }
-    return component_number(given, "session");
-}
-
 std::optional<std::uint32_t> Sysfs::host_of_session(std::uint32_t sid) const {
     const auto target = files_->read_link(path(session_directory(sid)));
     if (!target) return std::nullopt;
@@ -193,12 +184,6 @@ std::optional<HostView> Sysfs::host(std::uint32_t host_no) const {
     view.port_state = attribute(iscsi, "port_state");
     view.port_speed = attribute(iscsi, "port_speed");
     return view;
-}
-
-std::vector<std::uint32_t> Sysfs::sessions_of_host(std::uint32_t host_no) const {
-    std::vector<std::uint32_t> sids = session_ids();
-    std::erase_if(sids, [&](std::uint32_t sid) { return host_of_session(sid) != host_no; });
-    return sids;
 }
 
 std::vector<LunView> Sysfs::luns(std::uint32_t sid) const {

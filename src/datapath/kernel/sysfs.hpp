@@ -106,12 +106,9 @@ public:
     std::vector<SessionView> sessions() const;
     // SysfsLookup with open-iscsi's sentence if there is no such session.
     base::Result<SessionView> session(std::uint32_t sid) const;
-    // A number, a sysfs path of a session or of anything below one, to the session's id.
-    std::optional<std::uint32_t> sid_from_path(const std::string& path) const;
 
     std::vector<HostView> hosts() const;
     std::optional<HostView> host(std::uint32_t host_no) const;
-    std::vector<std::uint32_t> sessions_of_host(std::uint32_t host_no) const;
 
     std::vector<LunView> luns(std::uint32_t sid) const;
     // ExpStatSN of a session's connection, as the kernel counts it.

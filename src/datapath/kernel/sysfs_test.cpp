@@ -82,8 +82,6 @@ TEST_F(SysfsTest, SessionsAreListedInTheOrderOfTheirNames) {
     for (const auto* sid : {"2", "10", "1"}) add_session(sid);
     EXPECT_EQ(Sysfs(root_).session_ids(), (std::vector<std::uint32_t>{1, 10, 2}));
     EXPECT_EQ(Sysfs(root_).sessions().size(), 3u);
-    EXPECT_EQ(Sysfs(root_).sessions_of_host(0).size(), 3u);
-    EXPECT_TRUE(Sysfs(root_).sessions_of_host(1).empty());
 }
 
 TEST_F(SysfsTest, ASessionThatIsGoneHasOpenIscsisError) {
@@ -109,15 +107,6 @@ TEST_F(SysfsTest, LunsComeSortedWithTheirBlockDevices) {
     EXPECT_EQ(luns[1].lun, 1u);
     EXPECT_EQ(luns[1].block_device, "sdb");
     EXPECT_EQ(luns[1].state, "running");
-}
-
-TEST_F(SysfsTest, APathOfASessionOrBelowItNamesItsId) {
-    add_session("7");
-    const Sysfs sysfs(root_);
-    EXPECT_EQ(sysfs.sid_from_path((root_ / "class/iscsi_session/session7").string()), 7u);
-    EXPECT_EQ(sysfs.sid_from_path("/sys/devices/platform/host0/session7/target0:0:0"), 7u);
-    EXPECT_EQ(sysfs.sid_from_path("/sys/devices/platform/host0/session7"), 7u);
-    EXPECT_FALSE(sysfs.sid_from_path("/sys/devices/platform/host0"));
 }
 
 TEST_F(SysfsTest, TransportsTellTheirHandleAndWhatTheyCan) {
