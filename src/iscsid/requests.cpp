@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/version.hpp"
 
 namespace iscsi::iscsid {
@@ -182,6 +183,9 @@ void Requests::run(const control::Rescan& rescan, const std::shared_ptr<Answers>
             session->key(), [batch, i, sid](const base::Result<datapath::RescanDone>& result) {
                 if (!result)
                     return batch->done(i, sid, result.error().code, result.error().message);
+                if (!result->problems.empty()) {
+                    base::log(base::LogLevel::Warning, "session {}: {}", sid, result->problems);
+                }
                 batch->done(i, sid, ErrorCode::Success, result->problems);
             });
     }

@@ -138,6 +138,24 @@ base::Status detach_loop(std::uint32_t number) {
     return loop_ioctl(number, LOOP_CLR_FD, "LOOP_CLR_FD");
 }
 
+base::Result<bool> detach_loop_if_unused(std::uint32_t number) {
+    ISCSI_TRY(const Fd fd, open_loop(number));
+    // With other openers the kernel only notes that the last one ends it: a note that can be taken
+    // back, since our descriptor keeps that from happening meanwhile.
+    loop_info64 info{};
+    if (::ioctl(fd.get(), LOOP_CLR_FD, 0) != 0) {
+        return base::fail_errno(ErrorCode::Internal, errno,
+                                fmt::format("{}: LOOP_CLR_FD", loop_name(number)));
+    }
+    if (::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) return true;
+    info.lo_flags &= ~static_cast<std::uint32_t>(LO_FLAGS_AUTOCLEAR);
+    if (::ioctl(fd.get(), LOOP_SET_STATUS64, &info) != 0) {
+        return base::fail_errno(ErrorCode::Internal, errno,
+                                fmt::format("{}: LOOP_SET_STATUS64", loop_name(number)));
+    }
+    return false;
+}
+
 base::Status refresh_loop_size(std::uint32_t number, int file) {
     struct stat info{};
     if (::fstat(file, &info) != 0) {

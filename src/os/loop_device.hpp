@@ -26,6 +26,8 @@ base::Result<std::uint32_t> attach_loop(int file, const LoopOptions& options);
 base::Status sync_loop(std::uint32_t number);
 // Detaches. A device in use (mounted) detaches by itself when its last user lets go.
 base::Status detach_loop(std::uint32_t number);
+// Detaches a device that nobody has open; false: somebody has, and nothing changed.
+base::Result<bool> detach_loop_if_unused(std::uint32_t number);
 // The size of the file behind the device has changed: `file` is another descriptor of it, through
 // which the kernel learns the new size first.
 base::Status refresh_loop_size(std::uint32_t number, int file);

@@ -56,7 +56,9 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
         publish_status();
     }
     for (auto& [number, device] : devices_) {
-        if (!present.contains(number) && device.attached) detach(device, /*flush=*/false);
+        if (present.contains(number) || !device.attached) continue;
+        const std::string problem = let_go(device);
+        if (!problem.empty()) done.problems += fmt::format("LUN {}: {}\n", number, problem);
     }
     std::erase_if(devices_, [&](const auto& entry) {
         return !present.contains(entry.first) && !entry.second.attached;
@@ -127,9 +129,27 @@ std::string DeviceManager::update(Device& device, const Volume& volume) {
     return {};
 }
 
-void DeviceManager::detach(Device& device, bool flush) {
+// A unit that the target no longer reports may only be away for a moment: whoever has its device
+// open keeps it, and goes on when the unit is back.
+std::string DeviceManager::let_go(Device& device) {
+    const auto unused = os::detach_loop_if_unused(device.loop);
+    if (!unused) return unused.error().message;
+    if (!*unused) {
+        return fmt::format("the target no longer has it; {} stays, since it is in use",
+                           os::loop_name(device.loop));
+    }
+    remove_links(device);
+    device.attached = false;
+    return {};
+}
+
+void DeviceManager::remove_links(Device& device) {
     for (const auto& [path, target] : device.links) os::remove_device_link(target, path);
     device.links.clear();
+}
+
+void DeviceManager::detach(Device& device, bool flush) {
+    remove_links(device);
     if (flush) {
         const auto synced = os::sync_loop(device.loop);
         if (!synced) base::log(LogLevel::Warning, "{}", synced.error().message);

@@ -55,7 +55,9 @@ private:
     std::string bring_up(scsi::Lun lun, const LunProbe& probe);
     std::string attach(Device& device);
     std::string update(Device& device, const Volume& volume);
+    std::string let_go(Device& device);
     void detach(Device& device, bool flush);
+    void remove_links(Device& device);
     void set_links(Device& device);
     ExportFile file_of(const Volume& volume) const;
     void publish_status();

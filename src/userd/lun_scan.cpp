@@ -97,6 +97,8 @@ void set_discard(Volume& volume, const scsi::Provisioning& thin, bool reads_zero
     } else if (unmap) {
         volume.discard = ZeroMethod::Unmap;
     }
+    // A unit that does this has WRITE SAME(16), whether or not it names a limit for it.
+    if (thin.write_same16_unmap) volume.write_zeros = ZeroMethod::WriteSame16;
     if (unmap && volume.discard != ZeroMethod::Unmap) volume.discard_fallback = ZeroMethod::Unmap;
 }
 

@@ -206,6 +206,31 @@ def test_removed_lun_goes_after_rescan(box, initiator, new_tgtd):
                 disk.read(0, 4096)
 
 
+def test_removed_lun_stays_while_it_is_in_use(box, initiator, new_tgtd):
+    lun = Lun(box.dir / "b")
+    peer = new_tgtd(luns=[Lun(box.dir / "a"), lun])
+    initiator.open(peer.name, peer.portal)
+    device = initiator.disk(peer.portal, peer.name, 2)
+    with Device(device) as disk:
+        disk.write(0, b"kept" * 1024)
+        disk.flush()
+
+        peer.server.remove_lun(peer.target, lun)
+        initiator.node(peer.name, peer.portal, "--rescan").ok()
+
+        assert initiator.disk_now(peer.portal, peer.name, 2) == device
+        with pytest.raises(OSError):
+            disk.read(0, 4096)
+        assert f"{device.removeprefix('/dev/')} stays, since it is in use" in box.logs()
+
+        peer.server.add_lun(peer.target, lun)
+        assert disk.read(0, 4096) == b"kept" * 1024
+
+        peer.server.remove_lun(peer.target, lun)
+    initiator.node(peer.name, peer.portal, "--rescan").ok()
+    assert initiator.disk_now(peer.portal, peer.name, 2) is None
+
+
 def test_several_luns_do_not_mix(box, initiator, new_tgtd):
     luns = [Lun(box.dir / f"lun{n}", "8M") for n in range(8)]
     peer = new_tgtd(luns=luns)
