@@ -90,7 +90,7 @@ TEST(LunScan, DiscardsPreferTheCommandThatMustLeaveZeros) {
     const Volume volume = probe_lun(target, kLun1).volume;
     EXPECT_EQ(volume.discard, ZeroMethod::WriteSame16);
     EXPECT_EQ(volume.discard_fallback, ZeroMethod::Unmap);
-    EXPECT_EQ(volume.write_zeros, ZeroMethod::None) << "no limit reported: not worth a try";
+    EXPECT_EQ(volume.write_zeros, ZeroMethod::WriteSame16) << "known, though no limit is named";
 }
 
 TEST(LunScan, UnmapAloneServesOnlyWhereUnmappedBlocksReadAsZeros) {
