@@ -86,7 +86,8 @@ struct ItemDone {
     std::uint32_t index = 0;  // in the request's list
     std::uint64_t sid = 0;    // 0: no session
     base::ErrorCode code = base::ErrorCode::Success;
-    std::string message;  // for the operator; may be empty
+    // For the operator; may be empty. With Success: the disks that could not be made devices.
+    std::string message;
     bool operator==(const ItemDone&) const = default;
 };
 // Something the operator should know although nothing failed: "the kernel has no iSCSI ...".

@@ -106,7 +106,8 @@ struct Stats {
 struct RescanDone {
     std::uint32_t luns = 0;
     std::uint32_t devices = 0;
-    std::string problems;  // one line for each LUN without the device it should have
+    std::string problems;  // one line for each disk that the target does not let us use
+    std::string failures;  // one line for each disk that could not be made a device on this machine
 };
 
 // A session that an earlier iscsid left running.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/numbers.hpp"
 #include "iscsiadm/sessions.hpp"
 #include "os/resolve.hpp"
 
@@ -60,6 +61,14 @@ void report(Output& out, const Verdict& verdict) {
     if (!verdict.message.empty()) out.error_text(verdict.message);
 }
 
+// A success with words: the session is up, and some disks of it could not be made devices.
+void report_missing_disks(Output& out, const Verdict& verdict) {
+    if (verdict.code != ErrorCode::Success) return;
+    for (const auto line : base::split(verdict.message, '\n')) {
+        if (!line.empty()) out.error("session {}: no disk for {}", verdict.sid, line);
+    }
+}
+
 std::size_t sessions_of(App& app, const record::Node& node) {
     return static_cast<std::size_t>(
         std::ranges::count_if(app.sessions(), [&](const control::SessionInfo& session) {
@@ -92,6 +101,7 @@ ErrorCode send_logins(App& app, std::vector<control::LoginItem> items) {
             event.text = fmt::format("Login to {} successful.", name);
         }
         app.report().event(event);
+        report_missing_disks(out, verdicts[i]);
     }
     return result;
 }
@@ -178,6 +188,7 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         app.report().event(session_event(Event::What::Rescan, sessions[i], verdicts[i]));
+        report_missing_disks(app.out(), verdicts[i]);
         if (verdicts[i].code == ErrorCode::Success) continue;
         app.out().error("Could not rescan session {}.", describe(sessions[i]));
         report(app.out(), verdicts[i]);

@@ -42,6 +42,7 @@ datapath::Adoptable running_session(std::uint64_t sid, const std::string& target
 // An iscsid of its own, in a thread, under an abstract name of its own.
 class Server {
 public:
+    explicit Server(datapath::RescanDone scan) : Server() { path_.scan = std::move(scan); }
     explicit Server(std::uint32_t allowed_uid = ::geteuid())
         : name_(fmt::format("iscsid-test-{}-{}", ::getpid(), ++count_)), path_(io_) {
         path_.running = {running_session(7, "iqn.x:one"), running_session(8, "iqn.x:two")};
@@ -164,6 +165,16 @@ TEST(ControlServer, StatisticsAndRescanAnswerEachItem) {
 
     answers = ask(server, control::Rescan{.sids = {7, 8}});
     EXPECT_EQ(answers.size(), 3U);
+}
+
+TEST(ControlServer, RescanTellsOfDisksThatCouldNotBeMadeDevices) {
+    const Server server({.luns = 2, .devices = 1, .problems = {}, .failures = "LUN 2: EPERM"});
+    const auto answers = ask(server, control::Rescan{.sids = {7}});
+
+    ASSERT_EQ(answers.size(), 2U);
+    const auto& item = std::get<control::ItemDone>(answers[0]);
+    EXPECT_EQ(item.code, ErrorCode::Success);
+    EXPECT_EQ(item.message, "LUN 2: EPERM");
 }
 
 TEST(ControlServer, LogoutEndsSessionsAndSaysWhichWereNone) {

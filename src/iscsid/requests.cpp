@@ -185,8 +185,12 @@ void Requests::run(const control::Rescan& rescan, const std::shared_ptr<Answers>
                     return batch->done(i, sid, result.error().code, result.error().message);
                 if (!result->problems.empty()) {
                     base::log(base::LogLevel::Warning, "session {}: {}", sid, result->problems);
+                    batch->tell(control::Notice{static_cast<std::uint32_t>(i), result->problems});
                 }
-                batch->done(i, sid, ErrorCode::Success, result->problems);
+                if (!result->failures.empty()) {
+                    base::log(base::LogLevel::Warning, "session {}: {}", sid, result->failures);
+                }
+                batch->done(i, sid, ErrorCode::Success, result->failures);
             });
     }
     batch->started();

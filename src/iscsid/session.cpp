@@ -197,16 +197,22 @@ void Session::perform(const session::SendConnectionLogout& action) {
     path_.logout_connection(key_, action.timeout);
 }
 
+session::ScanResult Session::note_scan(const base::Result<datapath::RescanDone>& result) const {
+    if (!result) {
+        base::log(LogLevel::Warning, "session {}: scan: {}", sid(), result.error().message);
+        return {};
+    }
+    for (const std::string* lines : {&result->problems, &result->failures}) {
+        if (!lines->empty()) base::log(LogLevel::Warning, "session {}: {}", sid(), *lines);
+    }
+    return {.usable = result->devices > 0 || result->failures.empty(), .text = result->failures};
+}
+
 void Session::perform(const session::StartScan&) {
     path_.rescan(key_, [this, alive = std::weak_ptr(alive_)](
                            const base::Result<datapath::RescanDone>& result) {
         if (alive.expired()) return;
-        if (!result) {
-            base::log(LogLevel::Warning, "session {}: scan: {}", sid(), result.error().message);
-        } else if (!result->problems.empty()) {
-            base::log(LogLevel::Warning, "session {}: {}", sid(), result->problems);
-        }
-        supervisor_.on_scan_done(now());
+        supervisor_.on_scan_done(note_scan(result), now());
         act();
     });
 }

@@ -77,6 +77,7 @@ private:
 
     void on_login_event(std::uint64_t attempt, session::LoginEngine::Event event);
     void note_addresses();
+    session::ScanResult note_scan(const base::Result<datapath::RescanDone>& result) const;
     void log_in_through_path(std::uint64_t attempt, session::LoginConfig config);
     void arm_timer();
 

@@ -18,6 +18,9 @@ struct LoopOptions {
     std::string label;  // at most 63 characters, for `losetup --list`
 };
 
+// Whether loop devices can be had at all. The error names the device file and the module.
+base::Status check_loop_driver();
+
 // Attaches `file` to a free loop device with direct I/O and partition scan; the node is made when
 // no devtmpfs does it. Gives the device's number. Needs Linux 5.8 (LOOP_CONFIGURE).
 base::Result<std::uint32_t> attach_loop(int file, const LoopOptions& options);

@@ -233,7 +233,7 @@ void Supervisor::on_deadline(Instant now) {
             return on_wait_over(now);
         case State::LoggingOut:
             log(LogLevel::Warning, "session {}: logout timed out", sid_);
-            return terminate(ErrorCode::Success, {}, now);
+            return terminate(ending_.code, std::move(ending_.text), now);
         case State::Ending:
             log(LogLevel::Error, "session {}: the data path does not let go of it", sid_);
             return end();
@@ -269,6 +269,13 @@ void Supervisor::end() {
     act(Finished{});
 }
 
+void Supervisor::log_out(Failure why, Instant now) {
+    ending_ = std::move(why);
+    state_ = State::LoggingOut;
+    deadline_ = now + config_.logout_timeout + kEndingLimit;
+    act(SendLogout{config_.logout_timeout});
+}
+
 base::Status Supervisor::request_logout(Instant now) {
     const auto invalid_state = [this] {
         return base::fail(ErrorCode::Internal,
@@ -300,9 +307,7 @@ base::Status Supervisor::request_logout(Instant now) {
             return {};
         case State::LoggedIn:
             logout_pending_ = true;
-            state_ = State::LoggingOut;
-            deadline_ = now + config_.logout_timeout + kEndingLimit;
-            act(SendLogout{config_.logout_timeout});
+            log_out({.code = ErrorCode::Success, .text = {}}, now);
             return {};
     }
     return invalid_state();
@@ -345,10 +350,14 @@ void Supervisor::on_event(const Started& event, Instant) {
     act(StartScan{.initial = true});
 }
 
-void Supervisor::on_scan_done(Instant) {
+void Supervisor::on_scan_done(const ScanResult& result, Instant now) {
     if (state_ != State::Scanning) return;
+    if (!result.usable) {
+        log(LogLevel::Error, "session {}: no disk of it could be made a device; logging out", sid_);
+        return log_out({.code = ErrorCode::Internal, .text = result.text}, now);
+    }
     state_ = State::LoggedIn;
-    reply_login(ErrorCode::Success, {});
+    reply_login(ErrorCode::Success, result.text);
 }
 
 void Supervisor::on_event(const StartFailed& event, Instant now) {
@@ -453,8 +462,8 @@ void Supervisor::on_event(const LogoutDone& event, Instant now) {
     if (event.code == ErrorCode::Busy) {
         state_ = State::LoggedIn;
         deadline_ = kNever;
-        logout_pending_ = false;
-        act(ReplyLogout{event.code, event.message});
+        reply_login(ending_.code, std::move(ending_.text));
+        if (std::exchange(logout_pending_, false)) act(ReplyLogout{event.code, event.message});
         return;
     }
     if (event.code == ErrorCode::Success) {
@@ -464,7 +473,7 @@ void Supervisor::on_event(const LogoutDone& event, Instant now) {
     }
     // The target did not take leave of us; the session ends all the same.
     log(LogLevel::Warning, "session {}: logout: {}", sid_, event.message);
-    terminate(ErrorCode::Success, {}, now);
+    terminate(ending_.code, std::move(ending_.text), now);
 }
 
 void Supervisor::on_event(const DevicesChanged&, Instant) {

@@ -56,6 +56,12 @@ inline constexpr int kRedirectsMax = 16;
 // pages are written first, and a good connection may be slow.
 inline constexpr std::chrono::seconds kEndingLimit{300};
 
+// What a scan has come to.
+struct ScanResult {
+    bool usable = true;  // false: there are disks, and not one of them could be made a device
+    std::string text;    // the disks that could not, a line each; usually empty
+};
+
 struct TargetPortal {
     std::string address;  // host name, IPv4, or IPv6 without brackets
     std::int32_t port = 3260;
@@ -190,7 +196,8 @@ public:
     // The connection broke in the middle of the login.
     void on_login_broken(std::uint64_t attempt, std::string_view why, base::Instant now);
     void on_data_path(const DataPathEvent& event, base::Instant now);
-    void on_scan_done(base::Instant now);
+    // The first scan decides whether the login was a success.
+    void on_scan_done(const ScanResult& result, base::Instant now);
 
     // Accepted (ReplyLogout comes in time), or refused with code and reason.
     base::Status request_logout(base::Instant now);
@@ -237,6 +244,7 @@ private:
     void terminate(base::ErrorCode code, std::string message, base::Instant now);
     void end();
     void reply_login(base::ErrorCode code, std::string message);
+    void log_out(Failure why, base::Instant now);
     void log_out_connection(base::Instant now);
     void on_connection_lost(const ConnectionError& error, base::Instant now);
     std::chrono::seconds take_time2wait();

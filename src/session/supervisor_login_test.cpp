@@ -56,10 +56,43 @@ TEST(FirstLogin, WithScanAutoAnswersAfterTheScan) {
     EXPECT_EQ(bench.last<StartScan>(), StartScan{.initial = true});
     EXPECT_EQ(bench.count<ReplyLogin>(), 0U);
 
-    bench.supervisor.on_scan_done(bench.now);
+    bench.supervisor.on_scan_done({}, bench.now);
     bench.collect();
 
     EXPECT_EQ(bench.last<ReplyLogin>(), ReplyLogin{});
+    EXPECT_EQ(bench.state(), State::LoggedIn);
+}
+
+TEST(FirstLogin, WithoutASingleDiskThatWorksLogsOutAndFails) {
+    auto config = Supervised::config();
+    config.scan_auto = true;
+    Supervised bench(config);
+    bench.run();
+
+    bench.supervisor.on_scan_done({.usable = false, .text = "LUN 1: no free loop device"},
+                                  bench.now);
+    bench.collect();
+    EXPECT_EQ(bench.count<SendLogout>(), 1U);
+    EXPECT_EQ(bench.count<ReplyLogin>(), 0U);
+
+    bench.event(LogoutDone{});
+    bench.event(Gone{"logged out"});
+    EXPECT_EQ(bench.last<ReplyLogin>(),
+              (ReplyLogin{base::ErrorCode::Internal, "LUN 1: no free loop device"}));
+    EXPECT_EQ(bench.count<ReplyLogout>(), 0U);
+    EXPECT_EQ(bench.state(), State::Ended);
+}
+
+TEST(FirstLogin, TellsOfADiskThatCouldNotBeMadeADevice) {
+    auto config = Supervised::config();
+    config.scan_auto = true;
+    Supervised bench(config);
+    bench.run();
+
+    bench.supervisor.on_scan_done({.usable = true, .text = "LUN 2: EPERM"}, bench.now);
+    bench.collect();
+
+    EXPECT_EQ(bench.last<ReplyLogin>(), (ReplyLogin{base::ErrorCode::Success, "LUN 2: EPERM"}));
     EXPECT_EQ(bench.state(), State::LoggedIn);
 }
 
@@ -73,7 +106,7 @@ TEST(FirstLogin, AConnectionLostDuringTheScanAnswersAtOnce) {
     EXPECT_EQ(bench.last<ReplyLogin>(), ReplyLogin{});
     EXPECT_EQ(bench.state(), State::Waiting);
 
-    bench.supervisor.on_scan_done(bench.now);
+    bench.supervisor.on_scan_done({}, bench.now);
     bench.collect();
     EXPECT_EQ(bench.state(), State::Waiting);
     EXPECT_EQ(bench.count<ReplyLogin>(), 1U);

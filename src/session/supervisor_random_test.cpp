@@ -122,7 +122,7 @@ private:
                                                  .parameter2 = static_cast<std::uint16_t>(pick(10)),
                                                  .luns_changed = true});
             case 14:
-                return supervisor.on_scan_done(now);
+                return supervisor.on_scan_done({.usable = !chance(4), .text = "x"}, now);
             case 15:
                 if (supervisor.request_logout(now)) ++logouts_;
                 return;

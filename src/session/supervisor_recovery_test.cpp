@@ -282,7 +282,7 @@ TEST(AsyncMessages, ChangedLunsAreLookedForWithScanAuto) {
         config.scan_auto = scan_auto;
         Supervised bench(config);
         bench.run();
-        bench.supervisor.on_scan_done(bench.now);
+        bench.supervisor.on_scan_done({}, bench.now);
         bench.forget();
         auto changed = async(bench, 0);
         bench.event(changed);

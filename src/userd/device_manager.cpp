@@ -24,6 +24,10 @@ bool same_disk(const Volume& a, const Volume& b) {
            a.product == b.product;
 }
 
+void add_line(std::string& lines, scsi::Lun lun, const std::string& text) {
+    lines += fmt::format("{}LUN {}: {}", lines.empty() ? "" : "\n", lun.number(), text);
+}
+
 }  // namespace
 
 ExportFile DeviceManager::file_of(const Volume& volume) const {
@@ -51,8 +55,9 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
         const LunProbe probe = probe_lun(io_, lun);
         if (!probe.present && probe.problem.empty()) continue;
         present.insert(lun.number());
-        const std::string problem = bring_up(lun, probe);
-        if (!problem.empty()) done.problems += fmt::format("LUN {}: {}\n", lun.number(), problem);
+        if (!probe.problem.empty()) add_line(done.problems, lun, probe.problem);
+        const std::string failure = bring_up(lun, probe);
+        if (!failure.empty()) add_line(done.failures, lun, failure);
         publish_status();
     }
     for (auto& [number, device] : devices_) {
@@ -77,7 +82,7 @@ std::string DeviceManager::bring_up(scsi::Lun lun, const LunProbe& probe) {
     if (!probe.is_disk || !probe.problem.empty()) {
         // A disk in use stays: its unit may only be away for a moment.
         if (!device.attached) device.volume = probe.volume;
-        return probe.problem;
+        return {};
     }
     if (device.attached && !same_disk(device.volume, probe.volume)) {
         detach(device, /*flush=*/false);

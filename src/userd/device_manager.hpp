@@ -51,7 +51,7 @@ private:
         std::map<std::string, std::string> links;  // path -> target
     };
 
-    // A text tells what went wrong with this LUN.
+    // A text tells what went wrong with this disk on this machine.
     std::string bring_up(scsi::Lun lun, const LunProbe& probe);
     std::string attach(Device& device);
     std::string update(Device& device, const Volume& volume);

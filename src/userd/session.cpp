@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "os/clock.hpp"
 #include "os/data_process.hpp"
+#include "os/loop_device.hpp"
 #include "os/process_identity.hpp"
 #include "os/uevent.hpp"
 #include "userd/convert.hpp"
@@ -132,6 +133,7 @@ base::Status Session::start_serving(const userlink::SessionConfig& config) {
     const auto background = static_cast<std::uint16_t>(
         std::min<std::size_t>(initiator.scheduler.cmds_max, kBackgroundMax));
     const std::size_t slots = background + kSpareSlots;
+    ISCSI_TRY_VOID(os::check_loop_driver());  // a login without any disk would be no success
     ISCSI_TRY(pool_, SlotPool::create(slots));
     ISCSI_TRY(fuse_, FuseExport::create(*pool_, fmt::format("iscsi-{}", sid_), background));
     ISCSI_TRY_VOID(epoll_.add(fuse_->fd(), kFuseToken, {.readable = true}));

@@ -170,6 +170,7 @@ void fields(A& a, RescanDone& r) {
     a("luns", r.luns);
     a("devices", r.devices);
     a("problems", r.problems);
+    a("failures", r.failures);
 }
 
 template <class A>

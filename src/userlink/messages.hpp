@@ -100,7 +100,8 @@ struct Failure {
 struct RescanDone {
     std::uint32_t luns = 0;     // LUNs the target reports
     std::uint32_t devices = 0;  // block devices that exist now
-    std::string problems;       // one line per LUN that has no device though it should
+    std::string problems;       // one line per disk that the target does not let us use
+    std::string failures;       // one line per disk that could not be made a device here
     bool operator==(const RescanDone&) const = default;
 };
 struct Answer {

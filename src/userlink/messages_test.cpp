@@ -70,7 +70,8 @@ TEST(Messages, EveryAnswerComesBackAsItWasSent) {
 
     expect_round_trip(FromUserd{Answer{1, Done{}}});
     expect_round_trip(FromUserd{Answer{2, Failure{base::ErrorCode::Busy, "in use"}}});
-    expect_round_trip(FromUserd{Answer{3, RescanDone{.luns = 3, .devices = 2, .problems = "x"}}});
+    expect_round_trip(FromUserd{
+        Answer{3, RescanDone{.luns = 3, .devices = 2, .problems = "x", .failures = "y"}}});
     expect_round_trip(FromUserd{Answer{4, Stats{.txdata_octets = 1ULL << 63, .eh_abort_cnt = 1}}});
     expect_round_trip(FromUserd{Answer{5, status}});
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bad input: one clear line that names the thing and the remedy, the right code, no change."""
 
+import json
+import pathlib
 import socket
 
 import pytest
 
-from beds.initiator import Initiator, find_program
+from beds.initiator import SOCKET_NAME, Initiator, find_program
 from beds.proc import wait_for
 
 TARGET = "iqn.2026-11.test:disk"
@@ -25,6 +27,28 @@ def clear(result, rc, *words):
     assert 1 <= len(result.err.splitlines()) <= 4, result
     for word in words:
         assert word in result.err, result
+
+
+FAKE_ISCSID = """
+import json, socket, sys
+answers = json.loads(sys.argv[1])
+s = socket.socket(socket.AF_UNIX)
+s.bind("\\0" + sys.argv[2])
+s.listen(8)
+while True:
+    client = s.accept()[0]
+    request = json.loads(client.makefile().readline())["request"]
+    for line in answers.get(request, []) + [{"done": True, "code": 0}]:
+        client.sendall(json.dumps(line).encode() + b"\\n")
+    client.close()
+"""
+
+
+def fake_iscsid(box, **answers):
+    """Somebody who answers as iscsid does: `answers` by request, before the closing line."""
+    box.start(["/usr/bin/python3", "-c", FAKE_ISCSID, json.dumps(answers), SOCKET_NAME])
+    sockets = pathlib.Path(f"/proc/{box.init_pid}/net/unix")
+    wait_for(lambda: f"@{SOCKET_NAME}" in sockets.read_text(), 5, "the socket")
 
 
 def test_second_iscsid(box, initiator):
@@ -64,7 +88,8 @@ def test_malformed_initiator_name_file(box, content):
     assert initiator.discover(PORTAL).rc == 7
 
 
-def test_login_without_fuse_names_it_at_once(box, new_tgtd):
+@pytest.mark.parametrize("device", ["/dev/fuse", "/dev/loop-control"])
+def test_login_without_a_driver_names_it_at_once(box, new_tgtd, device):
     """A socket in the place of the device: opening that fails, as without the module."""
     peer = new_tgtd()
     initiator = Initiator(box)
@@ -73,15 +98,45 @@ def test_login_without_fuse_names_it_at_once(box, new_tgtd):
     in_the_way = box.path("/run/in-the-way")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(in_the_way))
-        box.run(["mount", "--bind", "/run/in-the-way", "/dev/fuse"]).ok()
+        box.run(["mount", "--bind", "/run/in-the-way", device]).ok()
 
         result = initiator.login(peer.name, peer.portal)
 
-        assert result.rc == 9 and "/dev/fuse" in result.err and result.seconds < 5, result
-        box.run(["umount", "/dev/fuse"]).ok()
+        assert result.rc == 9 and device in result.err and result.seconds < 5, result
+        box.run(["umount", device]).ok()
     assert initiator.sessions() == {}
     initiator.no_userds()
     initiator.open(peer.name, peer.portal)
+
+
+def test_login_that_can_make_no_disk_fails_with_the_reason(box, initiator, new_tgtd):
+    """The loop driver's device opens, and gives no loop device."""
+    peer = new_tgtd()
+    initiator.discover(peer.portal).ok()
+    box.run(["mount", "--bind", "/dev/null", "/dev/loop-control"]).ok()
+
+    result = initiator.login(peer.name, peer.portal)
+
+    box.run(["umount", "/dev/loop-control"]).ok()
+    assert result.rc == 9 and result.seconds < 10, result
+    assert f"LUN {peer.first_lun}: no free loop device" in result.err
+    assert initiator.sessions() == {}
+    initiator.no_userds()
+    initiator.open(peer.name, peer.portal, peer.first_lun)
+
+
+def test_login_tells_of_a_disk_that_could_not_be_made(box):
+    """Of two disks one is there: the login is a success, and the other one is named."""
+    initiator = Initiator(box)
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    fake_iscsid(box, login=[{"progress": "item", "index": 0, "sid": 1000001, "code": 0,
+                             "message": "LUN 2: no free loop device: Device busy"}])
+
+    result = initiator.login(TARGET, PORTAL).ok()
+
+    assert result.out.endswith("successful.\n")
+    assert result.err == ("iscsiadm: session 1000001: no disk for LUN 2: no free loop device: "
+                          "Device busy\n")
 
 
 def test_iscsid_with_a_config_file_that_is_not_there(box):
@@ -222,8 +277,6 @@ def test_iscsid_that_hangs_up_or_stays_silent_is_an_error_not_a_hang(box):
                "s.bind('\\0ISCSIADM_ABSTRACT_NAMESPACE')\n"
                "s.listen(8)\n"
                "while True: s.accept()[0].close()\n"])
-    from beds.proc import wait_for
-    import pathlib
     wait_for(lambda: "@ISCSIADM" in pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(),
              5, "the socket")
 
@@ -239,8 +292,6 @@ def test_iscsid_that_hangs_up_or_stays_silent_is_an_error_not_a_hang(box):
 
 
 def test_control_socket_survives_garbage(box, initiator):
-    import socket
-    from beds.initiator import SOCKET_NAME
     sender = """
 import os, socket, sys
 for data in (b'', b'{', b'{}\\n', b'not json\\n', b'{"command": 1}\\n', b'\\0' * 16104,
@@ -257,7 +308,6 @@ for data in (b'', b'{', b'{}\\n', b'not json\\n', b'{"command": 1}\\n', b'\\0' *
         pass
     s.close()
 """
-    del socket
     box.run(["/usr/bin/python3", "-c", sender, SOCKET_NAME], timeout=60).ok()
 
     assert initiator.iscsid.alive()

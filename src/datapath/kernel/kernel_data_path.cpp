@@ -249,7 +249,7 @@ void KernelDataPath::run_scan(SessionKey key, kernel::ScanRequest request,
                 if (find(key) == nullptr) {
                     return done(base::fail(ErrorCode::SessionNotFound, "the session has ended"));
                 }
-                done(RescanDone{outcome.luns, outcome.devices, {}});
+                done(RescanDone{outcome.luns, outcome.devices, {}, {}});
             });
     });
 }

@@ -203,7 +203,8 @@ void UserDataPath::rescan(SessionKey key, Handler<RescanDone> done) {
         userlink::Rescan{}, [done = std::move(done)](base::Result<AnswerBody> answer) {
             auto result = expect<userlink::RescanDone>(std::move(answer));
             if (!result) return done(std::unexpected(std::move(result).error()));
-            done(RescanDone{result->luns, result->devices, std::move(result->problems)});
+            done(RescanDone{result->luns, result->devices, std::move(result->problems),
+                            std::move(result->failures)});
         });
 }
 

@@ -17,6 +17,8 @@ public:
 
     // Before the event loop runs: what an earlier iscsid has left.
     std::vector<datapath::Adoptable> running;
+    // What every scan finds.
+    datapath::RescanDone scan{.luns = 1, .devices = 1, .problems = {}, .failures = {}};
 
     std::string_view name() const override { return "fake"; }
     void set_event_handler(datapath::EventHandler handler) override {
@@ -38,7 +40,7 @@ public:
     void logout_connection(datapath::SessionKey, std::chrono::seconds) override {}
     void update(datapath::SessionKey, datapath::SessionSpec) override {}
     void rescan(datapath::SessionKey, datapath::Handler<datapath::RescanDone> done) override {
-        asio::post(io_, [done = std::move(done)] { done(datapath::RescanDone{1, 1, {}}); });
+        asio::post(io_, [this, done = std::move(done)] { done(scan); });
     }
     void stats(datapath::SessionKey, datapath::Handler<datapath::Stats> done) override {
         asio::post(io_, [done = std::move(done)] {
