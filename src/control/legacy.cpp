@@ -316,16 +316,15 @@ std::string_view node(Walk& walk, Request& request, Version version) {
     return bad_field;
 }
 
-bool carries_record(Command command) {
-    return command == Command::SessionLogin || command == Command::SessionSync;
-}
-
 bool carries_config_text(Command command) {
     return command == Command::ConfigIname || command == Command::ConfigIalias ||
            command == Command::ConfigFile;
 }
 
 constexpr std::size_t kConfigText = 255;
+constexpr std::string_view kJsonMark = "+json/1";
+constexpr std::size_t kMarkField = 16;
+constexpr std::size_t kMarkAt = kReplyBytes - kMarkField;
 constexpr std::size_t kStatsAt = 64;
 constexpr std::size_t kCustomName = 64;
 constexpr std::size_t kCustomMax = 32;
@@ -355,6 +354,14 @@ void stats(Walk& walk, S& member) {
 }
 
 }  // namespace
+
+bool carries_record(Command command) {
+    return command == Command::SessionLogin || command == Command::SessionSync;
+}
+
+bool carries_payload(Command command) {
+    return command >= Command::NotifyAddNode && command <= Command::NotifyDelPortal;
+}
 
 std::size_t node_bytes(Version version) {
     switch (version) {
@@ -427,6 +434,7 @@ ReplyBytes encode_reply(const Reply& reply) {
     writer.number<std::uint32_t>(std::to_underlying(reply.code));
     if (carries_config_text(reply.command)) {
         writer.text(kConfigText, reply.text);
+        if (reply.speaks_json) StructWriter(bytes, kMarkAt).text(kMarkField, kJsonMark);
     } else if (reply.command == Command::SessionInfo) {
         writer.number<std::int32_t>(std::to_underlying(reply.session_state));
         writer.number<std::int32_t>(std::to_underlying(reply.conn_state));
@@ -448,6 +456,9 @@ Reply decode_reply(base::ConstByteSpan bytes, Command command) {
     reply.code = base::error_code_from_number(code);
     if (carries_config_text(command)) {
         reader.text(kConfigText, reply.text);
+        std::string mark;
+        StructReader(bytes, kMarkAt).text(kMarkField, mark);
+        reply.speaks_json = command == Command::ConfigFile && mark == kJsonMark;
     } else if (command == Command::SessionInfo) {
         reader.number<std::int32_t>(reply.session_state);
         reader.number<std::int32_t>(reply.conn_state);

@@ -76,7 +76,10 @@ struct Request {
     std::uint32_t sid = 0;               // SessionLogout, SessionStats, SessionInfo
     std::optional<NodeRequest> login;    // SessionLogin, SessionSync
     std::uint32_t host_no = 0;           // SendTargets
+    std::size_t payload_texts = 0;       // how many the payload holds (commands 16 to 19)
 };
+bool carries_record(Command command);
+bool carries_payload(Command command);
 
 // `bytes` is one whole struct of request_bytes(version). Numbers out of an enumeration's range give
 // Error Invalid with the field's name. 2.1.9 and 2.1.10 number the discovery type otherwise than
@@ -126,6 +129,9 @@ struct Reply {
     Command command = Command::Unknown;
     base::ErrorCode code = base::ErrorCode::Success;
     std::string text;  // ConfigIname, ConfigIalias, ConfigFile; at most 254 characters
+    // ConfigFile: the JSON of messages.hpp is understood, too. A mark in bytes that open-iscsi
+    // leaves zero and does not look at.
+    bool speaks_json = false;
     SessionState session_state = SessionState::NoChange;  // SessionInfo
     ConnState conn_state = ConnState::Free;               // SessionInfo
     Stats stats;                                          // SessionStats

@@ -153,6 +153,17 @@ TEST(LegacyReply, StatsLieAfterTheEvent) {
     EXPECT_EQ(decode_reply(bytes, Command::SessionStats).stats, reply.stats);
 }
 
+TEST(LegacyReply, TheMarkOfOneWhoSpeaksJsonIsOutOfTheWay) {
+    const Reply reply{.command = Command::ConfigFile, .text = "/conf", .speaks_json = true};
+    const auto bytes = encode_reply(reply);
+
+    EXPECT_EQ(text_at(bytes, 8), "/conf");
+    EXPECT_EQ(word_at(bytes, 8 + 255 + 1), 0u);
+    EXPECT_TRUE(decode_reply(bytes, Command::ConfigFile).speaks_json);
+    EXPECT_FALSE(decode_reply(encode_reply({.command = Command::ConfigFile}), Command::ConfigFile)
+                     .speaks_json);
+}
+
 TEST(LegacyReply, TextAndStateRoundTrip) {
     const auto text =
         encode_reply({.command = Command::ConfigFile, .text = "/etc/iscsi/iscsid.conf"});

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The socket that iscsiadm talks to. Serves root only, one request a connection; what a client
-// sends or fails to read costs a bounded amount of memory and nobody else's time.
+// The socket that iscsiadm talks to. Serves root only, one request a connection, in the JSON of
+// control/messages.hpp or the structs of control/legacy.hpp; the first byte tells which. What a
+// client sends or fails to read costs a bounded amount of memory and nobody else's time.
 #pragma once
 
 #include <asio/io_context.hpp>
 #include <asio/local/stream_protocol.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -28,6 +30,8 @@ class ControlServer {
 public:
     struct Options {
         std::uint32_t allowed_uid = 0;
+        // A fixed-size request that is not complete by then never will be.
+        std::chrono::milliseconds fixed_request_time{5000};
     };
 
     // `listening`: a listening Unix stream socket.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The asking side of a line protocol over a Unix stream socket, blocking: connect, send one
-// request, read answer lines. Knows nothing of what the lines mean (control/messages.hpp does).
+// The asking side of a protocol over a Unix stream socket, blocking: connect, send one request,
+// read answers, which are lines or blocks of a known size. Knows nothing of what they mean
+// (control/messages.hpp and control/legacy.hpp do).
 #pragma once
 
 #include <chrono>
@@ -30,8 +31,21 @@ public:
     base::Result<std::optional<std::string>> read_line(
         std::size_t bytes_max, std::optional<std::chrono::milliseconds> timeout = {});
 
+    // The next `count` bytes, or fewer at the end of the stream. Waits without limit, or `timeout`
+    // for all of them: then RequestTimedOut, and what has come is still there for the next call. A
+    // broken connection: DaemonCommunication.
+    base::Result<std::string> read_block(std::size_t count,
+                                         std::optional<std::chrono::milliseconds> timeout = {});
+
+    // The process that listens, as the kernel tells; 0 if it does not.
+    pid_t peer_pid() const;
+
 private:
+    using Deadline = std::optional<std::chrono::steady_clock::time_point>;
     explicit ControlClient(Fd socket) : socket_(std::move(socket)) {}
+    // Waits for more bytes; false at the end of the stream. Errors as those of read_block().
+    base::Result<bool> receive_more(Deadline deadline);
+
     Fd socket_;
     std::string buffer_;
 };
