@@ -59,6 +59,12 @@ bool App::in_use(const record::Node& node) {
     return used || !sessions_known_;
 }
 
+base::Result<std::vector<record::Iface>> App::iface_records() {
+    ISCSI_TRY(auto list, store_.ifaces());
+    for (const auto& problem : list.problems) output_.error_text(problem.message);
+    return std::move(list.ifaces);
+}
+
 base::Result<store::NodePattern> App::pattern() {
     store::NodePattern pattern{
         .target = command_.target, .portal = command_.portal, .iface = std::nullopt};

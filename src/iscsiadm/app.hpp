@@ -43,6 +43,9 @@ public:
     // A session uses this record, or it cannot be known that none does.
     bool in_use(const record::Node& node);
 
+    // The iface records that can be read; the others are named.
+    base::Result<std::vector<record::Iface>> iface_records();
+
     // What -T, -p and -I select. Error: an unknown iface, worded as mode node words it.
     base::Result<store::NodePattern> pattern();
 

@@ -39,7 +39,7 @@ base::Result<std::vector<record::Iface>> chosen_ifaces(App& app) {
         ifaces.push_back(app.iface_for_records(*iface));
     }
     if (!ifaces.empty()) return ifaces;
-    ISCSI_TRY(auto known, app.store().ifaces());
+    ISCSI_TRY(auto known, app.iface_records());
     std::ranges::copy_if(known, std::back_inserter(ifaces),
                          [](const record::Iface& iface) { return iface.transport_name == "tcp"; });
     if (ifaces.empty()) ifaces.push_back(app.iface_for_records({}));

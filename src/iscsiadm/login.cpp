@@ -10,6 +10,8 @@
 #include "base/numbers.hpp"
 #include "iscsiadm/sessions.hpp"
 #include "os/resolve.hpp"
+#include "record/values.hpp"
+#include "store/names.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -69,6 +71,14 @@ void report_missing_disks(Output& out, const Verdict& verdict) {
     }
 }
 
+// Numbers that nobody can use, which -o update lets pass.
+void warn_of_ranges(App& app, record::Node& node) {
+    for (const auto& text : record::enforce_ranges(node)) {
+        app.out().error("{}: {}", store::record_path(app.store().paths(), store::node_id(node)),
+                        text);
+    }
+}
+
 std::size_t sessions_of(App& app, const record::Node& node) {
     return static_cast<std::size_t>(
         std::ranges::count_if(app.sessions(), [&](const control::SessionInfo& session) {
@@ -114,9 +124,9 @@ base::ErrorCode login_records(App& app, std::span<const record::Node> records) {
     const auto flush = [&] {
         if (!items.empty()) result = first_of(result, send_logins(app, std::exchange(items, {})));
     };
-    for (const auto& record : records) {
-        const auto wanted =
-            static_cast<std::size_t>(std::max<std::int32_t>(record.session.nr_sessions, 0));
+    for (auto record : records) {
+        warn_of_ranges(app, record);
+        const auto wanted = static_cast<std::size_t>(record.session.nr_sessions);
         const auto present = sessions_of(app, record);
         if (present >= wanted) {
             app.out().error("{}: {} session{} requested, but {} already present.",

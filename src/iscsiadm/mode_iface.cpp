@@ -19,7 +19,7 @@ constexpr int kSuccess = 0;
 // Those with files, then the built-in ones that open-iscsi has too. Scripts read this list, so our
 // own `user` is in it only when a record makes it of interest.
 base::Result<std::vector<record::Iface>> listed_ifaces(App& app) {
-    ISCSI_TRY(auto ifaces, app.store().ifaces());
+    ISCSI_TRY(auto ifaces, app.iface_records());
     ifaces.push_back(record::builtin_iface(record::kDefaultIface));
     ifaces.push_back(record::builtin_iface(record::kIserIface));
     ISCSI_TRY(const auto bound,

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -52,11 +53,14 @@ enum class Family : std::uint8_t { Any, Ipv4, Ipv6 };
 // is set through the iface record.
 enum class Settable : std::uint8_t { Yes, Identity, ThroughIface };
 
-// What makes sense, for the manual and for advice. Not enforced: open-iscsi stores any number.
+// What makes sense. A number out of it in a file is not taken (values.hpp); -o update stores any
+// number, as open-iscsi does.
 struct Range {
     std::int64_t min;
     std::int64_t max;
 };
+inline constexpr std::int64_t kIntMin = std::numeric_limits<std::int32_t>::min();
+inline constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
 // Longest values, as in open-iscsi: a longer one is cut when it is read.
 inline constexpr std::size_t kNameBytesMax = 127;

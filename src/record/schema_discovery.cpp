@@ -7,7 +7,7 @@ namespace iscsi::record {
 namespace {
 
 constexpr Range kPorts{0, 65535};
-constexpr Range kSeconds{0, 86400};
+constexpr Range kSeconds{0, kIntMax};
 
 template <class Record>
 std::vector<Key<Record>> head() {

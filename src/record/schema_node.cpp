@@ -13,7 +13,7 @@ using Keys = std::vector<Key<Node>>;
 constexpr Range kPorts{0, 65535};
 constexpr Range kTags{-1, 65535};
 constexpr Range kSegmentLengths{512, 16777215};  // RFC 7143 section 13.12 to 13.14
-constexpr Range kSeconds{0, 86400};
+constexpr Range kSeconds{0, kIntMax};
 
 void add_identity(Keys& keys) {
     keys.push_back(key<Node>(
@@ -69,7 +69,7 @@ void add_session(Keys& keys) {
     keys.push_back(key<Node>(ISCSI_AT(session.nr_sessions),
                              {.name = "node.session.nr_sessions",
                               .doc = "Sessions that a login of this record makes.",
-                              .range = Range{1, 1024}}));
+                              .range = Range{0, 1024}}));
 }
 
 void add_auth(Keys& keys) {
@@ -107,7 +107,7 @@ void add_session_timeouts(Keys& keys) {
         {.name = "node.session.timeo.replacement_timeout",
          .doc = "Seconds that I/O waits for a lost session before it fails; 0: fail at once; "
                 "negative: wait for ever.",
-         .range = Range{-1, 86400}}));
+         .range = Range{kIntMin, kIntMax}}));
     keys.push_back(key<Node>(ISCSI_AT(session.err_timeo.abort_timeout),
                              {.name = "node.session.err_timeo.abort_timeout",
                               .doc = "Seconds to wait for the answer to an abort.",

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/numbers.hpp"
 #include "base/version.hpp"
+#include "record/values.hpp"
 
 namespace iscsi::record {
 
@@ -106,12 +108,15 @@ private:
         if (assigned.value.size() > kValueBytesMax) {
             warn("Config file line {} value too long.", line_number_);
         }
+        const bool taken = options_.enforce_ranges ? is_allowed(key->info, assigned.value)
+                                                   : is_of_type(key->info, assigned.value);
+        if (!taken) {
+            warn("line {}: {}", line_number_,
+                 describe_wrong(key->info, {assigned.value, key->text(record_)}));
+            return;
+        }
         const SetResult result = key->set(record_, key->info, assigned.value);
         for (const auto& note : result.notes) warnings_.push_back({line_number_, note});
-        if (!result.understood) {
-            warn("config file line {} contains unknown value format '{}' for parameter name '{}'",
-                 line_number_, assigned.value, assigned.name);
-        }
     }
 
     template <class... Args>
@@ -147,6 +152,18 @@ std::string begin_line() { return fmt::format("# BEGIN RECORD {}\n", base::kVers
 constexpr std::string_view kEndLine = "# END RECORD\n";
 
 }  // namespace
+
+bool is_record(std::string_view text) {
+    static constexpr auto kKinds =
+        std::to_array<std::string_view>({"node.", "iface.", "discovery.", "host.", "flashnode."});
+    while (!text.empty()) {
+        const auto line = base::trim(take_line(text).text);
+        if (std::ranges::any_of(kKinds, [&](auto kind) { return line.starts_with(kind); })) {
+            return true;
+        }
+    }
+    return false;
+}
 
 template <class Record>
 std::vector<Warning> parse_into(Record& record, std::string_view text,

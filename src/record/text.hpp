@@ -16,17 +16,24 @@
 
 namespace iscsi::record {
 
-// Something wrong in a text that did not stop the reading, worded as open-iscsi words it.
+// Something wrong in a text that did not stop the reading; where open-iscsi notices it, worded as
+// there.
 struct Warning {
     std::size_t line;  // from 1
     std::string text;
     bool operator==(const Warning&) const = default;
 };
 
+// Whether the text can be a record's at all: one line names a key. Anything else is what a crash or
+// a mistake left in a record's place.
+bool is_record(std::string_view text);
+
 struct ParseOptions {
     // Record files keep keys that we do not know; iscsid.conf has keys for others, which are no
     // concern of a record made from it.
     bool keep_unknown = true;
+    // Numbers out of a key's range are left out too.
+    bool enforce_ranges = false;
 };
 
 // Applies the text to `record`, key by key; the last of repeated keys wins. Never fails: a line

@@ -156,18 +156,37 @@ TEST(RecordParser, FaultyLinesAreLeftOutWithTheReferencesWarning) {
     }
 }
 
-TEST(RecordParser, NumbersAreReadAsStrtoulReadsThem) {
-    const std::vector<std::pair<std::string_view, std::int32_t>> numbers{
-        {"-5", -5},         {"abc", 0},
-        {"0x20", 0},        {"010", 10},
-        {"12 # c", 12},     {"99999999999", 1215752191},
-        {"+7", 7},          {"= 34", 0},
-        {"4294967295", -1}, {"99999999999999999999999", -1},
-    };
-    for (const auto& [text, value] : numbers) {
-        EXPECT_EQ(depth_after(fmt::format("node.session.queue_depth = {}\n", text)).value, value)
-            << text;
+TEST(RecordParser, NumbersEndAtABlank) {
+    for (const auto& [text, value] :
+         {std::pair("010", 10), std::pair("12 # c", 12), std::pair("+7", 7)}) {
+        const Depth depth = depth_after(fmt::format("node.session.queue_depth = {}\n", text));
+        EXPECT_EQ(depth.value, value) << text;
+        EXPECT_THAT(depth.warnings, IsEmpty()) << text;
     }
+}
+
+TEST(RecordParser, AWrongNumberKeepsWhatWasThereAndWarns) {
+    for (const std::string_view text :
+         {"abc", "0x20", "99999999999", "= 34", "4294967295", "99999999999999999999999"}) {
+        const Depth depth = depth_after(fmt::format("node.session.queue_depth = {}\n", text));
+        EXPECT_EQ(depth.value, 32) << text;
+        EXPECT_THAT(depth.warnings,
+                    ElementsAre(fmt::format("line 1: node.session.queue_depth = {} is not a whole "
+                                            "number from 1 to 1024; 32 is used",
+                                            text)));
+    }
+}
+
+TEST(RecordParser, ANumberOutOfRangeIsLeftOutOnlyWhereRangesCount) {
+    Node node;
+    EXPECT_THAT(parse_into(node, "node.session.queue_depth = 4096\n"), IsEmpty());
+    EXPECT_EQ(node.session.queue_depth, 4096);
+
+    EXPECT_THAT(parse_into(node, "node.session.queue_depth = 0\n", {.enforce_ranges = true}),
+                ElementsAre(Warning{1,
+                                    "line 1: node.session.queue_depth = 0 is not a whole number "
+                                    "from 1 to 1024; 4096 is used"}));
+    EXPECT_EQ(node.session.queue_depth, 4096);
 }
 
 TEST(RecordParser, AnUnknownWordKeepsWhatWasThereAndWarns) {
@@ -177,10 +196,21 @@ TEST(RecordParser, AnUnknownWordKeepsWhatWasThereAndWarns) {
     const auto warnings = parse_into(node, "\nnode.startup = bogus\n");
 
     EXPECT_EQ(node.startup, Startup::Onboot);
-    EXPECT_THAT(warnings,
-                ElementsAre(Warning{2,
-                                    "config file line 2 contains unknown value format 'bogus' for "
-                                    "parameter name 'node.startup'"}));
+    EXPECT_THAT(warnings, ElementsAre(Warning{2,
+                                              "line 2: node.startup = bogus is not one of manual, "
+                                              "automatic, onboot; onboot is used"}));
+}
+
+TEST(RecordParser, ATextIsARecordWhenALineNamesAKey) {
+    for (const std::string_view text :
+         {"node.tpgt = 1", "# x\n\niface.mtu=1\r\n", "what = 1\n  discovery.new = 2\n"}) {
+        EXPECT_TRUE(is_record(text)) << text;
+    }
+    for (const std::string_view text :
+         {"", "# node.tpgt = 1\n", "\x7f\x45\x4c\x46 = 2\n", "[section]\nkey = value\n"}) {
+        EXPECT_FALSE(is_record(text)) << text;
+    }
+    EXPECT_FALSE(is_record(std::string(4096, '\0')));
 }
 
 TEST(RecordParser, TheLastOfRepeatedKeysWins) {

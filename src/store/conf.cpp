@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/numbers.hpp"
+#include "record/values.hpp"
 #include "store/tree.hpp"
 
 namespace iscsi::store {
@@ -17,9 +19,41 @@ constexpr std::size_t kConfBytesMax = 1024 * 1024;
 constexpr std::size_t kSimpleLineBytes = 1023;   // what open-iscsi looks at of a line
 constexpr std::size_t kIscsiNameBytesMax = 223;  // RFC 7143 section 4.2.7.1
 
-// Yes is Yes, anything else is No.
-bool simple_yes(std::string_view text, std::string_view key) {
-    return find_simple_value(text, key) == "Yes";
+struct SimpleValue {
+    std::size_t line;  // from 1
+    std::string_view value;
+};
+
+std::optional<SimpleValue> find_simple(std::string_view text, std::string_view key) {
+    std::size_t number = 0;
+    for (auto line : base::split(text, '\n')) {
+        ++number;
+        line = line.substr(0, kSimpleLineBytes);
+        const auto at = line.find(key);
+        if (at == std::string_view::npos || line.substr(0, at).contains('#')) continue;
+        const auto equals = line.find('=', at + key.size());
+        if (equals == std::string_view::npos) continue;
+        return SimpleValue{number, base::trim(line.substr(equals + 1))};
+    }
+    return std::nullopt;
+}
+
+// The iscsid.* keys, by the simple rule.
+std::vector<record::Warning> read_daemon(record::Daemon& daemon, std::string_view text) {
+    std::vector<record::Warning> warnings;
+    for (const auto* key : record::schema<record::Daemon>().show_order()) {
+        const auto found = find_simple(text, key->info.name);
+        if (!found || found->value.empty()) continue;
+        if (record::is_allowed(key->info, found->value)) {
+            (void)key->set(daemon, key->info, found->value);  // allowed, so understood
+        } else {
+            warnings.push_back(
+                {found->line, fmt::format("line {}: {}", found->line,
+                                          record::describe_wrong(
+                                              key->info, {found->value, key->text(daemon)}))});
+        }
+    }
+    return warnings;
 }
 
 // Keys of other kinds of record are no mistakes here, so only the first reading's warnings about a
@@ -51,16 +85,14 @@ base::Result<Conf> load_conf(os::Files& files, const std::string& path) {
         return failed;
     }
     Conf conf;
-    constexpr record::ParseOptions kOthersKeys{.keep_unknown = false};
+    constexpr record::ParseOptions kOthersKeys{.keep_unknown = false, .enforce_ranges = true};
     add_warnings(conf.warnings, record::parse_into(conf.node, *text, kOthersKeys));
     add_warnings(conf.warnings, record::parse_into(conf.send_targets, *text, kOthersKeys));
     add_warnings(conf.warnings, record::parse_into(conf.isns, *text, kOthersKeys));
     if (record::has_secrets(conf.node) || record::has_secrets(conf.send_targets)) {
         if (auto warning = exposed(files, path)) conf.warnings.push_back(std::move(*warning));
     }
-    conf.daemon.startup = find_simple_value(*text, "iscsid.startup");
-    conf.daemon.safe_logout = simple_yes(*text, "iscsid.safe_logout");
-    conf.daemon.ipc_auth_uid = simple_yes(*text, "iscsid.ipc_auth_uid");
+    add_warnings(conf.warnings, read_daemon(conf.daemon, *text));
     return conf;
 }
 
@@ -89,15 +121,8 @@ base::Result<Identity> load_identity(os::Files& files, const std::string& path) 
 }
 
 std::string find_simple_value(std::string_view text, std::string_view key) {
-    for (auto line : base::split(text, '\n')) {
-        line = line.substr(0, kSimpleLineBytes);
-        const auto at = line.find(key);
-        if (at == std::string_view::npos || line.substr(0, at).contains('#')) continue;
-        const auto equals = line.find('=', at + key.size());
-        if (equals == std::string_view::npos) continue;
-        return std::string(base::trim(line.substr(equals + 1)));
-    }
-    return {};
+    const auto found = find_simple(text, key);
+    return found ? std::string(found->value) : std::string();
 }
 
 }  // namespace iscsi::store

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class ConfTest : public StoreTest {
 protected:
@@ -55,6 +56,35 @@ TEST_F(ConfTest, FaultyLinesAreWarnedOfOnce) {
     ASSERT_EQ(loaded.warnings.size(), 2U);
     EXPECT_EQ(loaded.warnings[0].line, 1U);
     EXPECT_EQ(loaded.warnings[1].line, 2U);
+}
+
+TEST_F(ConfTest, AValueThatAKeyDoesNotTakeIsNamedAndTheDefaultIsUsed) {
+    const auto loaded =
+        value_of(conf("node.session.nr_sessions = banana\n"
+                      "discovery.sendtargets.reopen_max = many\n"
+                      "iscsid.safe_logout = yes\n"
+                      "node.session.queue_depth = 4096\n"
+                      "node.session.cmds_max = 64\n"));
+
+    EXPECT_EQ(loaded.node.session.nr_sessions, 1);
+    EXPECT_EQ(loaded.node.session.queue_depth, 32);
+    EXPECT_EQ(loaded.node.session.cmds_max, 64);
+    EXPECT_EQ(loaded.send_targets.reopen_max, 5);
+    EXPECT_FALSE(loaded.daemon.safe_logout);
+    EXPECT_THAT(
+        loaded.warnings,
+        UnorderedElementsAre(
+            record::Warning{1,
+                            "line 1: node.session.nr_sessions = banana is not a whole number "
+                            "from 0 to 1024; 1 is used"},
+            record::Warning{2,
+                            "line 2: discovery.sendtargets.reopen_max = many is not a whole "
+                            "number from -2147483648 to 2147483647; 5 is used"},
+            record::Warning{3,
+                            "line 3: iscsid.safe_logout = yes is not one of No, Yes; No is used"},
+            record::Warning{4,
+                            "line 4: node.session.queue_depth = 4096 is not a whole number from "
+                            "1 to 1024; 32 is used"}));
 }
 
 TEST_F(ConfTest, SecretsThatOthersMayReadAreWarnedOf) {

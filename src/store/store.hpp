@@ -81,6 +81,11 @@ struct DiscoveryEffect {
     std::vector<base::Error> problems;
 };
 
+struct IfaceList {
+    std::vector<record::Iface> ifaces;
+    std::vector<base::Error> problems;  // files that can't be read; the program prints them
+};
+
 class NodeSearch;
 
 class Store {
@@ -117,7 +122,7 @@ public:
 
     // --- iface records (store_ifaces.cpp) --------------------------------------------------------
     // Those with files, by name; without the built-in ones.
-    base::Result<std::vector<record::Iface>> ifaces();
+    base::Result<IfaceList> ifaces();
     // A file's or a built-in one.
     base::Result<record::Iface> load_iface(std::string_view name);
     // Writes the file, replacing one of the same name. Refused for the built-in names.

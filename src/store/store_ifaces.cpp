@@ -39,17 +39,17 @@ base::Result<Iface> Store::read_iface(std::string_view name, bool locked) const 
     return iface;
 }
 
-base::Result<std::vector<Iface>> Store::ifaces() {
-    std::vector<Iface> found;
+base::Result<IfaceList> Store::ifaces() {
+    IfaceList found;
     ISCSI_TRY(const auto entries, tree_.list(paths().ifaces()));
     for (const auto& entry : entries) {
         if (entry.kind == os::FileKind::Directory || entry.name == kExample) continue;
         if (record::is_builtin_iface(entry.name)) continue;  // a file can't redefine these
         auto iface = read_iface(entry.name, /*locked=*/false);
         if (iface) {
-            found.push_back(std::move(*iface));
+            found.ifaces.push_back(std::move(*iface));
         } else if (iface.error().code != ErrorCode::NoObjectsFound) {
-            return std::unexpected(std::move(iface).error());
+            found.problems.push_back(std::move(iface).error());
         }
     }
     return found;

@@ -335,7 +335,7 @@ TEST_F(Ifaces, BuiltInOnesNeedNoFileAndCanNotBeChanged) {
     EXPECT_EQ(value_of(store.load_iface("default")).transport_name, "tcp");
     EXPECT_EQ(value_of(store.load_iface("iser")).transport_name, "iser");
     EXPECT_EQ(value_of(store.load_iface("user")).transport_name, "user");
-    EXPECT_THAT(value_of(store.ifaces()), IsEmpty());
+    EXPECT_THAT(value_of(store.ifaces()).ifaces, IsEmpty());
 
     EXPECT_EQ(store.add_iface(record::builtin_iface("default")).error().message,
               "iface default is a special interface and is not stored in " + paths_.ifaces() + ".");
@@ -385,13 +385,27 @@ TEST_F(Ifaces, DeletingTakesBoundNodesAlong) {
     store.set_in_use({});
     expect_ok(store.remove_iface("if1"));
     EXPECT_THAT(all(), IsEmpty());
-    EXPECT_THAT(value_of(store.ifaces()), IsEmpty());
+    EXPECT_THAT(value_of(store.ifaces()).ifaces, IsEmpty());
+}
+
+TEST_F(Ifaces, ADamagedOneIsNamedBesideTheOthers) {
+    put("ifaces/bad", "");
+    put("ifaces/good", "iface.mtu = 9000\n");
+    put("ifaces/worse", std::string("\0\x7f\xff = 1\n", 8));
+
+    const auto list = value_of(Store(paths_).ifaces());
+
+    ASSERT_EQ(list.ifaces.size(), 1U);
+    EXPECT_EQ(list.ifaces[0].iscsi_ifacename, "good");
+    ASSERT_EQ(list.problems.size(), 2U);
+    EXPECT_THAT(list.problems[0].message, HasSubstr("ifaces/bad is empty"));
+    EXPECT_THAT(list.problems[1].message, HasSubstr("ifaces/worse is damaged"));
 }
 
 TEST_F(Ifaces, TheExampleOfOldPackagesIsNoRecord) {
     put("ifaces/iface.example", "iface.iscsi_ifacename = example\n");
 
-    EXPECT_THAT(value_of(Store(paths_).ifaces()), IsEmpty());
+    EXPECT_THAT(value_of(Store(paths_).ifaces()).ifaces, IsEmpty());
 }
 
 // --- discovery records ---------------------------------------------------------------------------

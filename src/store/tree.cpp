@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "store/tree.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -22,12 +23,11 @@ constexpr std::size_t kManyToSync = 8;
 bool is_whole(std::string_view text) { return base::trim(text).ends_with(kEndLine); }
 
 // A file in which a killed writer left nothing, or nothing but comments.
-bool has_a_key(std::string_view text) {
-    for (const auto line : base::split(text, '\n')) {
+bool is_empty(std::string_view text) {
+    return std::ranges::all_of(base::split(text, '\n'), [](std::string_view line) {
         const auto trimmed = base::trim(line);
-        if (!trimmed.empty() && !trimmed.starts_with('#')) return true;
-    }
-    return false;
+        return trimmed.empty() || trimmed.starts_with('#');
+    });
 }
 
 std::string_view remedy(int error_number) {
@@ -124,14 +124,10 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
             ISCSI_TRY(text, read_once(path));
         }
     }
-    if (text && !has_a_key(*text)) {
-        return base::fail(
-            ErrorCode::Database,
-            "{} is empty: its writer was interrupted. Delete the record or discover it "
-            "anew.",
-            path);
-    }
-    return text;
+    if (!text || record::is_record(*text)) return text;
+    return base::fail(ErrorCode::Database, "{} {} Delete the record or discover it anew.", path,
+                      is_empty(*text) ? "is empty: its writer was interrupted."
+                                      : "is damaged: nothing in it is a record.");
 }
 
 base::Status Tree::write(const std::string& path, std::string_view text) {

@@ -62,7 +62,8 @@ public:
     base::Status commit();
 
     // Reads a record into `record`, over what is there. nullopt-like `false`: no such file. Errors
-    // (Database) name the file: unreadable, too long, or without any key (a writer was killed).
+    // (Database) name the file: unreadable, too long, or without any key (a writer was killed, or
+    // the file system lost what it held).
     // Under the lock nobody else is writing; without it, a record that lacks its END line may just
     // be being written by open-iscsi, and is read again under the lock.
     template <class Record>

@@ -19,6 +19,10 @@ _CHAP = [node(_A, "10.0.0.1", session__auth__authmethod="CHAP", session__auth__u
               session__auth__password_in="anothersecret")]
 
 
+# What a crash of the machine may leave in a record's place.
+_NO_RECORD = file(f"nodes/{_A}/10.0.0.1,3260,1/default", "\x7fELF\x01 = \x02\n[x]\nname = value\n" * 3)
+
+
 def _each(prefix, state, lines, **kwargs):
     return [Case(f"{prefix} {line}".strip(), [f"iscsiadm -m node {line}".strip()], state=state,
                  **kwargs) for line in lines]
@@ -266,7 +270,16 @@ CASES = with_differences([
           ("old style with port", [node(_A, "10.0.0.1", tpgt=-1)]),
           ("iface unlike its name", [node(_A, "10.0.0.1", keys={
               "iface.iscsi_ifacename": "other"})]),
+          ("number that is none", [node(_A, "10.0.0.1", session__nr_sessions="banana")]),
+          ("number out of range", [node(_A, "10.0.0.1", session__queue_depth="5000")]),
+          ("no record", [_NO_RECORD]),
+          ("zeros", [file(f"nodes/{_A}/10.0.0.1,3260,1/default", "\0" * 4096)]),
       )],
+    Case("login of no record", [f"iscsiadm -m node -T {_A} -l"], state=[_NO_RECORD]),
+    Case("login with a number that is none", [f"iscsiadm -m node -T {_A} -l"],
+         state=[node(_A, "10.0.0.1", session__nr_sessions="banana")]),
+    Case("login with a number out of range", [f"iscsiadm -m node -T {_A} -l"],
+         state=[node(_A, "10.0.0.1", session__queue_depth="5000")]),
 ], {
     "nothing-to-add": [
         'empty -o new',
@@ -326,6 +339,17 @@ CASES = with_differences([
     ],
     "damaged-records": [
         'odd tree: empty record',
+        'odd tree: no record',
+        'odd tree: zeros',
+        'login of no record',
+    ],
+    "wrong-values": [
+        "new with a faulty config: 'node.session.queue_depth = abc\\n' of 31 bytes",
+        "new with a faulty config: 'node.session.queue_depth = -1\\n' of 30 bytes",
+        "new with a faulty config: 'node.session.queue_depth = 0x10\\n' of 32 bytes",
+        'odd tree: number that is none',
+        'login with a number that is none',
+        'login with a number out of range',
     ],
     "said-once": [
         "new with a faulty config: 'node.startup = bogus\\n' of 21 bytes",
