@@ -3,22 +3,17 @@
 #include <fmt/format.h>
 #include <getopt.h>
 
-#include <array>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
-#include <string>
 #include <string_view>
 
 #include "config.h"
-#include "os/random.hpp"
+#include "tools/random_name.hpp"
 
 namespace {
 
 constexpr std::string_view kPrefix = ISCSI_IQN_PREFIX;
-constexpr std::size_t kPrefixBytesMax = 210;  // leaves room within the 223 bytes of a name
-constexpr std::size_t kRandomBytes = 6;
+using iscsi::tools::kPrefixBytesMax;
 
 int usage(int status) {
     fmt::print(stderr,
@@ -29,17 +24,6 @@ int usage(int status) {
                "where <prefix> has max length of {}\n",
                kPrefix, kPrefixBytesMax);
     return status;
-}
-
-std::string random_part() {
-    std::array<std::byte, kRandomBytes> bytes{};
-    iscsi::os::SystemRandom random;
-    random.fill(bytes);
-    std::string text;
-    for (const auto byte : bytes) {
-        fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned>(byte));
-    }
-    return text;
 }
 
 constexpr option kOptions[] = {
@@ -76,6 +60,6 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "error: prefix too long\n");
         return usage(EXIT_FAILURE);
     }
-    fmt::print("{}{}:{}\n", as_setting ? "InitiatorName=" : "", prefix, random_part());
+    fmt::print("{}{}\n", as_setting ? "InitiatorName=" : "", iscsi::tools::random_name(prefix));
     return EXIT_SUCCESS;
 }

@@ -19,12 +19,15 @@ sys.path.insert(0, str(HERE.parent))
 from differential import transcript      # noqa: E402
 from differential.stage import REFERENCE_ADM, Stage  # noqa: E402
 
-REFERENCE = {"iscsiadm": REFERENCE_ADM, "iscsi-iname": "/usr/sbin/iscsi-iname"}
+REFERENCE = {"iscsiadm": REFERENCE_ADM, "iscsi-iname": "/usr/sbin/iscsi-iname",
+             "iscsi_discovery": "/usr/sbin/iscsi_discovery"}
 
 
 def ours():
     build = pathlib.Path(os.environ.get("BUILD", HERE.parents[1] / "build"))
-    return {"iscsiadm": build / "src/iscsiadm/iscsiadm", "iscsi-iname": build / "src/tools/iscsi-iname"}
+    tools = build / "src/tools"
+    return {"iscsiadm": build / "src/iscsiadm/iscsiadm", "iscsi-iname": tools / "iscsi-iname",
+            "iscsi_discovery": HERE.parents[1] / "src/tools/iscsi_discovery"}
 
 
 def tables():
