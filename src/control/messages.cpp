@@ -47,6 +47,7 @@ void fields(A& a, ListSessions& list) {
     a("sids", list.sids);
     a("luns", list.luns);
     a("secrets", list.secrets);
+    a("unfinished", list.unfinished);
 }
 template <class A>
 void fields(A& a, GetStats& stats) {
@@ -77,6 +78,7 @@ template <class A>
 void fields(A& a, DaemonInfo& info) {
     a("version", info.version);
     a("config_file", info.config_file);
+    a("initiatorname_file", info.initiatorname_file);
     a("initiator_name", info.initiator_name);
     a("initiator_alias", info.initiator_alias);
     a("pid", info.pid);
@@ -113,6 +115,7 @@ void fields(A& a, SessionInfo& s) {
     a.bounded("connection_state", s.connection_state, ConnectionState::CleanupWait);
     a("session_state", s.session_state);
     a.bounded("internal_state", s.internal_state, InternalState::Redirect);
+    a("logging_in", s.logging_in);
     a("recovery_timeout", s.recovery_timeout);
     a("target_reset_timeout", s.target_reset_timeout);
     a("lu_reset_timeout", s.lu_reset_timeout);
@@ -236,6 +239,8 @@ std::string_view words(ConnectionState state) {
             return "LOGOUT REQUESTED";
         case ConnectionState::CleanupWait:
             return "CLEANUP WAIT";
+        case ConnectionState::Unknown:
+            break;
     }
     return "Unknown";
 }
@@ -250,6 +255,8 @@ std::string_view words(InternalState state) {
             return "REOPEN";
         case InternalState::Redirect:
             return "REDIRECT";
+        case InternalState::Unknown:
+            break;
     }
     return "Unknown";
 }

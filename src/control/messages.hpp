@@ -56,6 +56,7 @@ struct ListSessions {
     std::vector<std::uint64_t> sids;  // empty: all. An unknown one is left out
     bool luns = false;                // SessionInfo::luns is wanted (print level 3)
     bool secrets = false;             // SessionInfo's passwords are wanted
+    bool unfinished = false;          // those too whose first login has not reached the target yet
     bool operator==(const ListSessions&) const = default;
 };
 // One StatsInfo for each, or an ItemDone with an error.
@@ -98,9 +99,10 @@ struct Notice {
 };
 struct DaemonInfo {
     std::string version;
-    std::string config_file;      // path of iscsid.conf
-    std::string initiator_name;   // empty: none configured
-    std::string initiator_alias;  //
+    std::string config_file;         // path of iscsid.conf
+    std::string initiatorname_file;  // where the name comes from
+    std::string initiator_name;      // empty: none configured
+    std::string initiator_alias;     //
     std::uint32_t pid = 0;
     bool operator==(const DaemonInfo&) const = default;
 };
@@ -113,9 +115,10 @@ enum class ConnectionState : std::uint8_t {
     LoggedIn,
     InLogout,
     LogoutRequested,
-    CleanupWait
+    CleanupWait,
+    Unknown  // never sent: iscsid, which knows, does not run
 };
-enum class InternalState : std::uint8_t { NoChange, Cleanup, Reopen, Redirect };
+enum class InternalState : std::uint8_t { NoChange, Cleanup, Reopen, Redirect, Unknown };
 // "TRANSPORT WAIT", "LOGGED IN", ...; "NO CHANGE", "REOPEN", ...
 std::string_view words(ConnectionState state);
 std::string_view words(InternalState state);
@@ -153,6 +156,7 @@ struct SessionInfo {
     ConnectionState connection_state = ConnectionState::Free;
     std::string session_state;  // sysfs' words: LOGGED_IN, FAILED, FREE
     InternalState internal_state = InternalState::NoChange;
+    bool logging_in = false;              // its first login is not over
     std::int32_t recovery_timeout = 120;  // node.session.timeo.replacement_timeout
     std::int32_t target_reset_timeout = 30;
     std::int32_t lu_reset_timeout = 30;

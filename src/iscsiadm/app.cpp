@@ -45,10 +45,10 @@ base::Result<store::Identity> App::identity() {
 
 const std::vector<control::SessionInfo>& App::sessions() {
     if (sessions_) return *sessions_;
-    auto listed = list_sessions(daemon_, {});
+    auto listed = list_sessions(daemon_, {.unfinished = true});
     if (!listed) output_.error_text(listed.error().message);
     sessions_known_ = listed.has_value();
-    sessions_ = listed ? std::move(*listed) : Sessions{};
+    sessions_ = listed ? std::move(listed->sessions) : Sessions{};
     return *sessions_;
 }
 

@@ -38,7 +38,8 @@ public:
     // Our name, from the running iscsid, else from the file.
     base::Result<store::Identity> identity();
 
-    // All sessions. Empty when they cannot be listed, which is then printed.
+    // All sessions, those that are being logged in included. Empty when they cannot be listed,
+    // which is then printed.
     const std::vector<control::SessionInfo>& sessions();
     // A session uses this record, or it cannot be known that none does.
     bool in_use(const record::Node& node);

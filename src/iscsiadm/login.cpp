@@ -9,6 +9,7 @@
 
 #include "base/numbers.hpp"
 #include "iscsiadm/sessions.hpp"
+#include "iscsiadm/user_sessions.hpp"
 #include "os/resolve.hpp"
 #include "record/values.hpp"
 #include "store/names.hpp"
@@ -38,23 +39,35 @@ struct Verdict {
     std::uint64_t sid = 0;
 };
 
-// Sends a request about `count` items and collects what is said of each. When the request as a
-// whole fails, that is printed, and each item has failed with its code.
-std::vector<Verdict> ask_about(App& app, const control::Request& request, std::size_t count) {
-    std::vector<Verdict> verdicts(count);
+struct Verdicts {
+    std::vector<Verdict> items;
+    std::string failure;  // of the request as a whole: each item has failed with its code
+};
+
+// Sends a request about `count` items and collects what is said of each.
+Verdicts ask(App& app, const control::Request& request, std::size_t count) {
+    Verdicts verdicts{.items = std::vector<Verdict>(count), .failure = {}};
     const auto take = [&](const control::Answer& answer) {
         if (const auto* item = std::get_if<control::ItemDone>(&answer)) {
-            if (item->index < count) verdicts[item->index] = {item->code, item->message, item->sid};
+            if (item->index >= count) return;
+            verdicts.items[item->index] = {item->code, item->message, item->sid};
         } else if (const auto* notice = std::get_if<control::Notice>(&answer)) {
             app.out().notice(notice->text);
         }
     };
     const auto done = app.daemon().ask(request, WhenDown::StartIt, take);
     if (!done) {
-        app.out().error_text(done.error().message);
-        for (auto& verdict : verdicts) verdict.code = done.error().code;
+        verdicts.failure = done.error().message;
+        for (auto& verdict : verdicts.items) verdict.code = done.error().code;
     }
     return verdicts;
+}
+
+// The same; a failure of the request as a whole is printed.
+std::vector<Verdict> ask_about(App& app, const control::Request& request, std::size_t count) {
+    auto verdicts = ask(app, request, count);
+    if (!verdicts.failure.empty()) app.out().error_text(verdicts.failure);
+    return std::move(verdicts.items);
 }
 
 // The second line of a failure: the number that scripts know, and the reason behind it.
@@ -79,10 +92,12 @@ void warn_of_ranges(App& app, record::Node& node) {
     }
 }
 
+// A single login that is under way does not count: who asks for it again waits for its outcome.
 std::size_t sessions_of(App& app, const record::Node& node) {
+    const bool single = node.session.nr_sessions <= 1;
     return static_cast<std::size_t>(
         std::ranges::count_if(app.sessions(), [&](const control::SessionInfo& session) {
-            return uses(session, node, os::same_address);
+            return uses(session, node, os::same_address) && !(single && session.logging_in);
         }));
 }
 
@@ -188,14 +203,36 @@ base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> 
     return result;
 }
 
+namespace {
+
+// Sessions in user space can be asked directly.
+void rescan_without_daemon(std::span<const control::SessionInfo> sessions,
+                           std::vector<Verdict>& verdicts) {
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+        const std::uint64_t sid = sessions[i].sid;
+        if (verdicts[i].code != ErrorCode::DaemonNotConnected || !is_user_session(sessions[i])) {
+            continue;
+        }
+        auto done = rescan_user_session(sid);
+        verdicts[i] = done ? Verdict{ErrorCode::Success, std::move(*done), sid}
+                           : Verdict{done.error().code, done.error().message, sid};
+    }
+}
+
+}  // namespace
+
 base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> sessions) {
     for (const auto& session : sessions) {
         app.report().event({.what = Event::What::RescanBegun,
                             .text = fmt::format("Rescanning session {}", describe(session))});
     }
-    const auto verdicts =
-        ask_about(app, control::Rescan{.sids = sids_of(sessions)}, sessions.size());
+    auto [verdicts, failure] =
+        ask(app, control::Rescan{.sids = sids_of(sessions)}, sessions.size());
     ErrorCode result = ErrorCode::Success;
+    rescan_without_daemon(sessions, verdicts);
+    const bool all_done = std::ranges::none_of(
+        verdicts, [](const Verdict& one) { return one.code == ErrorCode::DaemonNotConnected; });
+    if (!failure.empty() && !all_done) app.out().error_text(failure);
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         app.report().event(session_event(Event::What::Rescan, sessions[i], verdicts[i]));
         report_missing_disks(app.out(), verdicts[i]);
@@ -206,6 +243,26 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
     }
     return result;
 }
+
+namespace {
+
+ErrorCode stats_without_daemon(std::span<const control::SessionInfo> sessions,
+                               std::vector<std::optional<control::StatsInfo>>& stats) {
+    ErrorCode result = ErrorCode::Success;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+        auto found = is_user_session(sessions[i])
+                         ? stats_of_user_session(sessions[i].sid)
+                         : base::fail(ErrorCode::DaemonNotConnected, "iscsid does not run");
+        if (found) {
+            stats[i] = std::move(*found);
+        } else {
+            result = last_of(result, found.error().code);
+        }
+    }
+    return result;
+}
+
+}  // namespace
 
 base::ErrorCode report_stats(App& app, std::span<const control::SessionInfo> sessions) {
     std::vector<std::optional<control::StatsInfo>> stats(sessions.size());
@@ -220,13 +277,14 @@ base::ErrorCode report_stats(App& app, std::span<const control::SessionInfo> ses
     const auto done =
         app.daemon().ask(control::GetStats{.sids = sids_of(sessions)}, WhenDown::StartIt, take);
     if (!done) {
-        app.out().error_text(done.error().message);
-        return done.error().code;
+        result = done.error().code;
+        if (result == ErrorCode::DaemonNotConnected) result = stats_without_daemon(sessions, stats);
+        if (result != ErrorCode::Success) app.out().error_text(done.error().message);
     }
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         if (stats[i]) app.report().stats(sessions[i], *stats[i]);
     }
-    return last_of(result, done->code);
+    return done ? last_of(result, done->code) : result;
 }
 
 }  // namespace iscsi::iscsiadm

@@ -33,19 +33,20 @@ int list(App& app) {
         return app.fail(ErrorCode::Invalid,
                         fmt::format("Invalid info level {}. Try 0 - 4.", level));
     }
-    auto sessions = list_sessions(app.daemon(),
-                                  {.luns = level == kLevelMax || app.report().wants_everything()});
-    if (!sessions) return app.fail(sessions.error());
+    auto listed = list_sessions(app.daemon(),
+                                {.luns = level == kLevelMax || app.report().wants_everything()});
+    if (!listed) return app.fail(listed.error());
+    Sessions& sessions = listed->sessions;
     // As the kernel's directory of hosts is sorted: host1, host10, host2.
-    std::ranges::sort(*sessions, {}, [](const control::SessionInfo& session) {
+    std::ranges::sort(sessions, {}, [](const control::SessionInfo& session) {
         return fmt::format("host{}", session.host_no);
     });
-    if (sessions->empty()) {
+    if (sessions.empty()) {
         app.report().hosts({}, /*level=*/0);
         return app.fail(ErrorCode::NoObjectsFound, "No iSCSI hosts.");
     }
     std::vector<HostView> hosts;
-    for (const auto& session : *sessions) hosts.push_back(host_of(session));
+    for (const auto& session : sessions) hosts.push_back(host_of(session));
     app.report().hosts(hosts, level);
     return kSuccess;
 }

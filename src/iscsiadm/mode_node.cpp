@@ -193,7 +193,8 @@ int logout_nodes(App& app, const NodePattern& pattern) {
 
 template <class Operation>
 int with_sessions(App& app, const NodePattern& pattern, Operation operation) {
-    const auto sessions = matching_sessions(app, pattern);
+    auto sessions = matching_sessions(app, pattern);
+    std::erase_if(sessions, [](const auto& session) { return session.logging_in; });
     if (sessions.empty()) return app.fail(ErrorCode::NoObjectsFound, "No session found.");
     const auto result = operation(app, sessions);
     if (result == ErrorCode::Success) return kSuccess;

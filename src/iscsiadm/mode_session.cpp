@@ -16,24 +16,30 @@ using base::ErrorCode;
 constexpr int kSuccess = 0;
 constexpr std::int32_t kLevelMax = 3;
 
-base::Result<Sessions> chosen_sessions(App& app) {
+// Print level 0 has nothing that only iscsid knows.
+bool needs_states(App& app) { return app.command().level() > 0 || app.report().wants_everything(); }
+
+base::Result<SessionList> chosen_sessions(App& app) {
     const auto& command = app.command();
     control::ListSessions request{
         .sids = {},
         .luns = command.level() >= kLevelMax || app.report().wants_everything(),
-        .secrets = command.show_secrets};
+        .secrets = command.show_secrets,
+        .unfinished = command.logout};
     if (command.sid) request.sids.push_back(*command.sid);
-    ISCSI_TRY(auto sessions, list_sessions(app.daemon(), request));
-    if (command.sid && sessions.empty()) {
+    ISCSI_TRY(auto list, list_sessions(app.daemon(), request,
+                                       needs_states(app) ? WhenDown::StartIt : WhenDown::LeaveIt));
+    if (command.sid && list.sessions.empty()) {
         return base::fail(ErrorCode::SysfsLookup,
                           "could not read session targetname: 5\n"
                           "Could not get session info for sid {}",
                           *command.sid);
     }
-    return sessions;
+    return list;
 }
 
-int print(App& app, const Sessions& sessions) {
+int print(App& app, const SessionList& list) {
+    const Sessions& sessions = list.sessions;
     const auto level = app.command().level();
     if (sessions.empty()) {
         app.report().sessions({}, /*level=*/0, /*show_secrets=*/false);
@@ -42,6 +48,10 @@ int print(App& app, const Sessions& sessions) {
     if (level > kLevelMax) {
         return app.fail(ErrorCode::Invalid,
                         fmt::format("Invalid info level {}. Try 0 - 3.", level));
+    }
+    // Compat: said once for each session, and a success.
+    if (needs_states(app) && !list.daemon_down.empty()) {
+        for (std::size_t i = 0; i < sessions.size(); ++i) app.out().error_text(list.daemon_down);
     }
     app.report().sessions(sessions, level, app.command().show_secrets);
     return kSuccess;
@@ -133,13 +143,13 @@ int run_session_mode(App& app) {
         return app.fail(ErrorCode::Invalid,
                         "session mode: Operation 'new' only allowed with specific session IDs");
     }
-    const auto sessions = chosen_sessions(app);
-    if (!sessions) return app.fail(sessions.error());
-    if (command.rescan || command.stats) return each_session(app, *sessions, command.rescan);
-    if (command.logout) return logout(app, *sessions);
-    if (!command.sid) return print(app, *sessions);
-    if (command.level() > 0 && command.ops.none()) return print(app, *sessions);
-    return operate_on_record(app, sessions->front());
+    const auto list = chosen_sessions(app);
+    if (!list) return app.fail(list.error());
+    if (command.rescan || command.stats) return each_session(app, list->sessions, command.rescan);
+    if (command.logout) return logout(app, list->sessions);
+    if (!command.sid) return print(app, *list);
+    if (command.level() > 0 && command.ops.none()) return print(app, *list);
+    return operate_on_record(app, list->sessions.front());
 }
 
 }  // namespace iscsi::iscsiadm

@@ -2,18 +2,16 @@
 #include "iscsiadm/sessions.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "config.h"
 #include "iscsiadm/kernel_sessions.hpp"
-#include "os/files.hpp"
+#include "iscsiadm/user_sessions.hpp"
 
 namespace iscsi::iscsiadm {
 
 namespace {
 
-// Where the processes of user space sessions have their sockets.
-constexpr const char* kUserSessions = ISCSI_RUNDIR "/userd";
 constexpr std::string_view kKernelPath = "kernel";
 
 bool address_matches(const std::string& a, const std::string& b,
@@ -21,18 +19,21 @@ bool address_matches(const std::string& a, const std::string& b,
     return a == b || (same_address && same_address(a, b));
 }
 
-// Sessions in user space outlive iscsid, and only iscsid can tell about them.
-bool sessions_may_remain() {
-    const auto entries = os::system_files().list(kUserSessions);
-    return entries && std::ranges::any_of(*entries, [](const os::DirectoryEntry& entry) {
-               return entry.name.ends_with(".sock");
-           });
+// What only iscsid knows, while it does not run.
+void forget_states(Sessions& sessions) {
+    for (control::SessionInfo& session : sessions) {
+        session.connection_state = control::ConnectionState::Unknown;
+        session.internal_state = control::InternalState::Unknown;
+    }
 }
 
 }  // namespace
 
-base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions& request) {
-    Sessions sessions = kernel_sessions(datapath::kernel::Sysfs(), request);
+base::Result<SessionList> list_sessions(Daemon& daemon, const control::ListSessions& request,
+                                        WhenDown when_down) {
+    SessionList list{.sessions = kernel_sessions(datapath::kernel::Sysfs(), request),
+                     .daemon_down = {}};
+    Sessions& sessions = list.sessions;
     const auto take = [&](const control::Answer& answer) {
         const auto* session = std::get_if<control::SessionInfo>(&answer);
         if (session == nullptr) return;
@@ -42,11 +43,22 @@ base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions
         if (same == sessions.end()) return;
         same->connection_state = session->connection_state;
         same->internal_state = session->internal_state;
+        same->logging_in = session->logging_in;
     };
     auto done = daemon.ask(request, WhenDown::LeaveIt, take);
     if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {
-        if (!sessions_may_remain()) return sessions;
-        done = daemon.ask(request, WhenDown::StartIt, take);
+        Sessions in_user_space = user_sessions(request);
+        const bool any = !sessions.empty() || !in_user_space.empty();
+        // Without sessions there is nothing that the daemon could tell about.
+        if (any && when_down == WhenDown::StartIt) {
+            done = daemon.ask(request, WhenDown::StartIt, take);
+        }
+        if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {
+            std::ranges::move(in_user_space, std::back_inserter(sessions));
+            forget_states(sessions);
+            list.daemon_down = done.error().message;
+            done = control::Done{};
+        }
     }
     if (!done) return std::unexpected(std::move(done).error());
     if (done->code != base::ErrorCode::Success) {
@@ -55,7 +67,7 @@ base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions
     std::ranges::sort(sessions, {}, [](const control::SessionInfo& session) {
         return fmt::format("session{}", session.sid);
     });
-    return sessions;
+    return list;
 }
 
 bool uses(const control::SessionInfo& session, const record::Node& node,

@@ -15,9 +15,18 @@ namespace iscsi::iscsiadm {
 
 using Sessions = std::vector<control::SessionInfo>;
 
-// Asks the daemon, which need not run when it has left no session behind. Sorted as the kernel's
-// directory of sessions is: session1, session10, session2.
-base::Result<Sessions> list_sessions(Daemon& daemon, const control::ListSessions& request);
+struct SessionList {
+    Sessions sessions;
+    // What to say about an iscsid that does not run: the states that only it knows are Unknown.
+    // Empty: it runs, or nothing is missed.
+    std::string daemon_down;
+};
+
+// Asks the daemon. When it does not run (and `when_down` does not change that) sysfs and the
+// processes of the sessions tell what they know. Sorted as the kernel's directory of sessions is:
+// session1, session10, session2.
+base::Result<SessionList> list_sessions(Daemon& daemon, const control::ListSessions& request,
+                                        WhenDown when_down = WhenDown::LeaveIt);
 
 // The session was made from this record: target, portal as written in the record, iface.
 bool uses(const control::SessionInfo& session, const record::Node& node,

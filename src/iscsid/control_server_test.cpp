@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 
 #include <memory>
 
@@ -131,6 +133,53 @@ TEST(ControlServer, ASecondLoginToTheSamePortalIsCode15) {
     ASSERT_EQ(answers.size(), 2U);
     EXPECT_EQ(std::get<control::ItemDone>(answers[0]).code, ErrorCode::SessionExists);
     EXPECT_EQ(std::get<control::Done>(answers[1]).code, ErrorCode::SessionExists);
+}
+
+// Somebody who listens and says nothing.
+class SilentTarget {
+public:
+    std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+private:
+    asio::io_context io_;
+    asio::ip::tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
+};
+
+control::LoginItem item_to(std::uint16_t port) {
+    control::LoginItem item;
+    item.node.name = "iqn.x:silent";
+    item.node.conn[0].address = "127.0.0.1";
+    item.node.conn[0].port = port;
+    item.node.conn[0].timeo.login_timeout = 600;
+    return item;
+}
+
+TEST(ControlServer, ALoginUnderWayIsJoinedListedAndEnded) {
+    const Server server;
+    const SilentTarget silent;
+    const control::Login login{.items = {item_to(silent.port())}};
+    os::ControlClient first = server.connect();
+    ASSERT_TRUE(first.send(control::encode(login)));
+    std::vector<control::Answer> listed;
+    while (listed.size() != 4) listed = ask(server, control::ListSessions{.unfinished = true});
+    os::ControlClient second = server.connect();
+    ASSERT_TRUE(second.send(control::encode(login)));
+    const auto notice = second.read_line(control::kAnswerBytesMax, kPatience);
+    ASSERT_TRUE(notice && *notice);
+
+    const auto& info = std::get<control::SessionInfo>(listed[2]);
+    EXPECT_EQ(info.target, "iqn.x:silent");
+    EXPECT_TRUE(info.logging_in);
+    const auto ended = ask(server, control::Logout{.sids = {info.sid}});
+
+    EXPECT_EQ(std::get<control::ItemDone>(ended.at(0)).code, ErrorCode::Success);
+    for (auto* client : {&first, &second}) {
+        const auto answers = read_all(*client);
+        ASSERT_GE(answers.size(), 2U);
+        EXPECT_EQ(std::get<control::ItemDone>(answers[answers.size() - 2]).code,
+                  ErrorCode::Internal);
+    }
+    EXPECT_EQ(ask(server, control::ListSessions{.unfinished = true}).size(), 3U);
 }
 
 TEST(ControlServer, LoginsThatMakeNoSenseAreRefused) {

@@ -69,13 +69,22 @@ base::Result<Registry::Choice> Registry::choose_path(const record::Node& node) {
     return Choice{&user_path_, fmt::format("{}: using the data path in user space", kWhy)};
 }
 
-bool Registry::has_session_of(const record::Node& node) const {
-    return std::ranges::any_of(sessions_, [&node](const auto& entry) {
+Session* Registry::session_of(const record::Node& node) const {
+    const auto found = std::ranges::find_if(sessions_, [&node](const auto& entry) {
         const record::Node& other = entry.second->spec().node;
         return other.name == node.name && other.conn[0].address == node.conn[0].address &&
                other.conn[0].port == node.conn[0].port &&
                other.iface.iscsi_ifacename == node.iface.iscsi_ifacename;
     });
+    return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+Session::Reply Registry::reply_to(LoginHandler handler, datapath::SessionKey key) {
+    return [this, key, handler = std::move(handler)](ErrorCode code, std::string message) {
+        const auto found = sessions_.find(key);
+        const bool up = code == ErrorCode::Success && found != sessions_.end();
+        handler({up ? found->second->sid() : 0, code, std::move(message)});
+    };
 }
 
 base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item,
@@ -85,8 +94,15 @@ base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item
         node.conn[0].port > 65535) {
         return base::fail(ErrorCode::Invalid, "the record lacks a target name or a portal");
     }
-    if (!item.multiple && has_session_of(node)) {
-        return base::fail(ErrorCode::SessionExists, "session exists");
+    if (Session* other = item.multiple ? nullptr : session_of(node)) {
+        if (!other->supervisor().logging_in()) {
+            return base::fail(ErrorCode::SessionExists, "session exists");
+        }
+        other->join(reply_to(std::move(handler), other->key()));
+        base::log(LogLevel::Info, "{}: one more waits for the login under way", node.name);
+        return Accepted{
+            "a login of this record is under way; waiting for its outcome (a logout "
+            "ends it)"};
     }
     if (sessions_.size() >= kSessionsMax) {
         return base::fail(ErrorCode::Busy, "{} sessions are the most there can be", kSessionsMax);
@@ -109,12 +125,7 @@ base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item
 
     const datapath::SessionKey key = new_key();
     Session& session = add(*choice.path, key, std::move(spec));
-    session.begin(settings_.initiator_alias,
-                  [this, key, handler = std::move(handler)](ErrorCode code, std::string message) {
-                      const auto found = sessions_.find(key);
-                      const bool up = code == ErrorCode::Success && found != sessions_.end();
-                      handler({up ? found->second->sid() : 0, code, std::move(message)});
-                  });
+    session.begin(settings_.initiator_alias, reply_to(std::move(handler), key));
     return Accepted{std::move(choice.notice)};
 }
 
@@ -159,10 +170,11 @@ void Registry::adopt_running(datapath::DataPath& path,
         });
 }
 
-std::vector<Session*> Registry::listed() {
+std::vector<Session*> Registry::listed(bool unfinished) {
     std::vector<Session*> out;
     for (auto& [key, session] : sessions_) {
-        if (session->supervisor().has_run()) out.push_back(session.get());
+        if (session->sid() == 0) continue;  // its data path has not given it one yet
+        if (unfinished || session->supervisor().is_listed()) out.push_back(session.get());
     }
     std::ranges::sort(out, {}, &Session::sid);
     return out;
@@ -170,7 +182,7 @@ std::vector<Session*> Registry::listed() {
 
 Session* Registry::find(std::uint64_t sid) {
     for (auto& [key, session] : sessions_) {
-        if (session->supervisor().has_run() && session->sid() == sid) return session.get();
+        if (sid != 0 && session->sid() == sid) return session.get();
     }
     return nullptr;
 }
@@ -264,6 +276,7 @@ control::SessionInfo describe(const Session& session, bool secrets) {
     info.connection_state = connection_state(session.supervisor().state());
     info.session_state = std::string(session::session_state_word(session.supervisor()));
     info.internal_state = internal_state(session.supervisor());
+    info.logging_in = session.supervisor().logging_in();
     if (info.session_state == "LOGGED_IN") info.iface_ipaddress = session.local_address();
     info.recovery_timeout = node.session.timeo.replacement_timeout;
     info.target_reset_timeout = node.session.err_timeo.tgt_reset_timeout;

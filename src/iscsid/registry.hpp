@@ -42,15 +42,16 @@ public:
     // Where the events of a data path's sessions go: once for each path.
     void listen_to(datapath::DataPath& path);
     // Refused at once, or the handler is called when the login has ended, from the event loop or
-    // from inside.
+    // from inside. A record whose first login is under way gets no second one but the outcome of
+    // that.
     base::Result<Accepted> log_in(const control::LoginItem& item, LoginHandler handler);
     base::Status log_out(std::uint64_t sid, Session::Reply reply);
 
     // Takes over the sessions that an earlier iscsid left running, then calls `done`.
     void adopt_running(datapath::DataPath& path, std::function<void(std::size_t count)> done);
 
-    // Sessions that have carried commands, ascending sid; others do not exist for the outside.
-    std::vector<Session*> listed();
+    // Ascending sid. `unfinished`: also those that have not reached their target yet.
+    std::vector<Session*> listed(bool unfinished);
     Session* find(std::uint64_t sid);
 
 private:
@@ -61,7 +62,8 @@ private:
         std::string notice;
     };
     base::Result<Choice> choose_path(const record::Node& node);
-    bool has_session_of(const record::Node& node) const;
+    Session* session_of(const record::Node& node) const;
+    Session::Reply reply_to(LoginHandler handler, datapath::SessionKey key);
 
     Surroundings& around_;
     datapath::DataPath& user_path_;

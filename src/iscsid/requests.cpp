@@ -128,9 +128,11 @@ void Requests::run(const control::ListSessions& list, const std::shared_ptr<Answ
     auto listing = std::make_shared<Listing>();
     listing->answers = answers;
     std::vector<Session*> wanted;
-    if (list.sids.empty()) wanted = registry_.listed();
+    if (list.sids.empty()) wanted = registry_.listed(list.unfinished);
     for (const std::uint64_t sid : list.sids) {
-        if (Session* session = registry_.find(sid)) wanted.push_back(session);
+        Session* session = registry_.find(sid);
+        if (session == nullptr) continue;
+        if (list.unfinished || session->supervisor().is_listed()) wanted.push_back(session);
     }
     for (Session* session : wanted) {
         listing->sessions.push_back(describe(*session, list.secrets));

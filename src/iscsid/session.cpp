@@ -23,7 +23,7 @@ Session::Session(Surroundings& surroundings, datapath::DataPath& path, datapath:
 
 void Session::begin(std::string initiator_alias, Reply reply) {
     initiator_alias_ = std::move(initiator_alias);
-    login_reply_ = std::move(reply);
+    join(std::move(reply));
     supervisor_.begin();
     act();
 }
@@ -218,7 +218,9 @@ void Session::perform(const session::StartScan&) {
 }
 
 void Session::perform(const session::ReplyLogin& action) {
-    if (Reply reply = std::exchange(login_reply_, {})) reply(action.code, action.message);
+    for (const Reply& reply : std::exchange(login_replies_, {})) {
+        reply(action.code, action.message);
+    }
 }
 
 void Session::perform(const session::ReplyLogout& action) {

@@ -40,6 +40,8 @@ public:
 
     // The reply comes when the session is up and its LUNs are found, or has failed for good.
     void begin(std::string initiator_alias, Reply reply);
+    // While supervisor().logging_in(): one more who waits for the same outcome.
+    void join(Reply reply) { login_replies_.push_back(std::move(reply)); }
     void adopt(const datapath::Adoptable& running);
     // Refused at once (with the reason), or answered when the session is gone.
     base::Status log_out(Reply reply);
@@ -96,7 +98,7 @@ private:
     std::string current_address_;
     std::uint16_t current_port_ = 0;
     std::string local_address_;
-    Reply login_reply_;
+    std::vector<Reply> login_replies_;
     Reply logout_reply_;
     std::function<void()> finished_;
 };

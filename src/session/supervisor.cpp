@@ -31,6 +31,8 @@ constexpr std::uint8_t kRenegotiation = 4;
 // RFC 7143 section 11.15.1: responses after which the target keeps the tasks for Time2Wait.
 constexpr std::uint8_t kRecoveryNotSupported = 2;
 constexpr std::uint8_t kCleanupFailed = 3;
+// What the requester of a login hears that somebody else has logged out.
+constexpr std::string_view kEndedByLogout = "a logout has ended the login";
 // A data path answers at once or not at all.
 constexpr seconds kStartLimit{30};
 
@@ -148,6 +150,7 @@ void Supervisor::login_failed(ErrorCode code, std::string text, Instant now) {
 void Supervisor::on_connected(std::uint64_t attempt, Instant) {
     if (!is_current(attempt, State::Connecting)) return;
     state_ = State::LoggingIn;
+    has_connected_ = true;
     act(StartLogin{attempt_, deadline_});
 }
 
@@ -276,6 +279,11 @@ void Supervisor::log_out(Failure why, Instant now) {
     act(SendLogout{config_.logout_timeout});
 }
 
+bool Supervisor::logging_in() const {
+    return purpose_ == Purpose::FirstLogin && state_ != State::Idle && state_ != State::Ending &&
+           state_ != State::Ended;
+}
+
 base::Status Supervisor::request_logout(Instant now) {
     const auto invalid_state = [this] {
         return base::fail(ErrorCode::Internal,
@@ -284,7 +292,6 @@ base::Status Supervisor::request_logout(Instant now) {
     switch (state_) {
         case State::Idle:
         case State::Creating:
-        case State::Scanning:
         case State::LoggingOut:
         case State::Ending:
         case State::Ended:
@@ -293,7 +300,11 @@ base::Status Supervisor::request_logout(Instant now) {
         case State::LoggingIn:
         case State::Starting:
         case State::Waiting:
-            if (purpose_ == Purpose::FirstLogin) return invalid_state();
+            if (purpose_ == Purpose::FirstLogin) {
+                logout_pending_ = true;
+                terminate(ErrorCode::Internal, std::string(kEndedByLogout), now);
+                return {};
+            }
             if (purpose_ == Purpose::Resume) {
                 return base::fail(ErrorCode::SessionNotConnected,
                                   "session {} cannot be terminted because it's trying to "
@@ -304,6 +315,10 @@ base::Status Supervisor::request_logout(Instant now) {
         case State::LogoutRequested:
             logout_pending_ = true;
             terminate(ErrorCode::Success, {}, now);
+            return {};
+        case State::Scanning:
+            logout_pending_ = true;
+            log_out({.code = ErrorCode::Internal, .text = std::string(kEndedByLogout)}, now);
             return {};
         case State::LoggedIn:
             logout_pending_ = true;
@@ -462,7 +477,7 @@ void Supervisor::on_event(const LogoutDone& event, Instant now) {
     if (event.code == ErrorCode::Busy) {
         state_ = State::LoggedIn;
         deadline_ = kNever;
-        reply_login(ending_.code, std::move(ending_.text));
+        reply_login(ErrorCode::Success, {});
         if (std::exchange(logout_pending_, false)) act(ReplyLogout{event.code, event.message});
         return;
     }

@@ -199,7 +199,8 @@ public:
     // The first scan decides whether the login was a success.
     void on_scan_done(const ScanResult& result, base::Instant now);
 
-    // Accepted (ReplyLogout comes in time), or refused with code and reason.
+    // Accepted (ReplyLogout comes in time), or refused with code and reason. A first login that is
+    // under way ends with it, so that nobody has to wait for a target that is not there.
     base::Status request_logout(base::Instant now);
 
     base::Instant deadline() const { return deadline_; }
@@ -210,8 +211,12 @@ public:
     Purpose purpose() const { return purpose_; }
     bool redirected() const { return redirects_ > 0; }  // on the way to where the target sent us
     std::uint64_t sid() const { return sid_; }
-    // Whether it has ever carried commands (and so exists for the outside).
+    // Whether it has ever carried commands.
     bool has_run() const { return has_run_; }
+    // Whether it is listed: open-iscsi's sessions come to be when the target has been reached.
+    bool is_listed() const { return has_run_ || has_connected_; }
+    // Its first login is under way. A logout ends it, another login may wait for its outcome.
+    bool logging_in() const;
 
 private:
     // Why an attempt failed, and what follows from it.
@@ -274,6 +279,7 @@ private:
     int reopens_ = 0;            // attempts of this recovery
     std::chrono::seconds time2wait_;                          // as last negotiated
     std::optional<std::chrono::seconds> time2wait_demanded_;  // by the target, for once
+    bool has_connected_ = false;
     bool has_run_ = false;
     bool login_answered_ = false;
     bool logout_pending_ = false;

@@ -83,6 +83,67 @@ TEST(FirstLogin, WithoutASingleDiskThatWorksLogsOutAndFails) {
     EXPECT_EQ(bench.state(), State::Ended);
 }
 
+TEST(FirstLogin, IsListedOnceItsTargetHasBeenReached) {
+    Supervised bench;
+    bench.begin();
+    EXPECT_TRUE(bench.supervisor.logging_in());
+    EXPECT_FALSE(bench.supervisor.is_listed());
+
+    bench.connected();
+    EXPECT_TRUE(bench.supervisor.is_listed());
+    bench.broken();
+    EXPECT_TRUE(bench.supervisor.is_listed());
+    EXPECT_TRUE(bench.supervisor.logging_in());
+
+    bench.pass_deadline();
+    bench.connected();
+    bench.logged_in();
+    bench.started();
+    EXPECT_TRUE(bench.supervisor.is_listed());
+    EXPECT_FALSE(bench.supervisor.logging_in());
+}
+
+TEST(FirstLogin, IsEndedByALogoutAtAnyStep) {
+    using Step = void (*)(Supervised&);
+    const std::vector<std::vector<Step>> ways = {
+        {},
+        {[](Supervised& b) { b.refused(); }},
+        {[](Supervised& b) { b.connected(); }},
+        {[](Supervised& b) { b.connected(); }, [](Supervised& b) { b.broken(); }},
+        {[](Supervised& b) { b.connected(); }, [](Supervised& b) { b.logged_in(); }},
+    };
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        SCOPED_TRACE(i);
+        Supervised bench;
+        bench.begin();
+        for (const Step step : ways[i]) step(bench);
+
+        ASSERT_TRUE(bench.log_out());
+        EXPECT_FALSE(bench.supervisor.logging_in());
+        bench.event(Gone{"terminated"});
+
+        EXPECT_EQ(bench.last<ReplyLogin>(),
+                  (ReplyLogin{base::ErrorCode::Internal, "a logout has ended the login"}));
+        EXPECT_EQ(bench.last<ReplyLogout>(), ReplyLogout{});
+        EXPECT_EQ(bench.state(), State::Ended);
+    }
+}
+
+TEST(FirstLogin, TheScanIsNoReasonToRefuseALogout) {
+    auto config = Supervised::config();
+    config.scan_auto = true;
+    Supervised bench(config);
+    bench.run();
+
+    ASSERT_TRUE(bench.log_out());
+    bench.supervisor.on_scan_done({}, bench.now);
+    bench.event(LogoutDone{});
+    bench.event(Gone{"logged out"});
+
+    EXPECT_EQ(bench.last<ReplyLogin>()->code, base::ErrorCode::Internal);
+    EXPECT_EQ(bench.last<ReplyLogout>(), ReplyLogout{});
+}
+
 TEST(FirstLogin, TellsOfADiskThatCouldNotBeMadeADevice) {
     auto config = Supervised::config();
     config.scan_auto = true;
@@ -309,20 +370,17 @@ TEST(FirstLogin, NewsOfAnOlderAttemptIsNoNews) {
     EXPECT_TRUE(bench.actions.empty());
 }
 
-TEST(FirstLogin, LogoutIsRefusedWithCode9) {
+TEST(FirstLogin, ASecondLogoutIsRefusedWithCode9) {
     Supervised bench;
     bench.begin();
-    for (const auto& step : {+[](Supervised&) {}, +[](Supervised& b) { b.connected(); },
-                             +[](Supervised& b) { b.logged_in(); }}) {
-        step(bench);
-        const auto refused = bench.log_out();
-        ASSERT_FALSE(refused);
-        EXPECT_EQ(refused.error().code, ErrorCode::Internal);
-        EXPECT_EQ(refused.error().message,
-                  "session 7 in invalid state for logout. Try again later");
-    }
-    bench.started();
-    EXPECT_EQ(bench.state(), State::LoggedIn);
+    bench.connected();
+    ASSERT_TRUE(bench.log_out());
+
+    const auto refused = bench.log_out();
+
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::Internal);
+    EXPECT_EQ(refused.error().message, "session 7 in invalid state for logout. Try again later");
 }
 
 // Redirects -----------------------------------------------------------------------------------

@@ -124,6 +124,8 @@ private:
             case 14:
                 return supervisor.on_scan_done({.usable = !chance(4), .text = "x"}, now);
             case 15:
+                // It would end most sessions before they run.
+                if (supervisor.logging_in() && !chance(64)) return;
                 if (supervisor.request_logout(now)) ++logouts_;
                 return;
             case 16:

@@ -72,8 +72,10 @@ std::optional<Failure> ControlServer::refuse(ClientId id, const userlink::Reques
     if (const auto* hello = std::get_if<userlink::Hello>(&request.body)) return greet(id, *hello);
     const auto role = clients_.at(id).role;
     if (!role) return Failure{ErrorCode::InvalidRequest, "the first request must be hello"};
-    const bool only_looks = std::holds_alternative<userlink::GetStats>(request.body) ||
-                            std::holds_alternative<userlink::GetStatus>(request.body);
+    const bool only_looks =
+        std::holds_alternative<userlink::GetStats>(request.body) ||
+        std::holds_alternative<userlink::GetStatus>(request.body) ||
+        (std::holds_alternative<userlink::Rescan>(request.body) && !has_controller());
     if (*role == userlink::Role::Observer && !only_looks) {
         return Failure{ErrorCode::Access, "an observer may only look"};
     }

@@ -63,7 +63,7 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
     for (auto& [number, device] : devices_) {
         if (present.contains(number) || !device.attached) continue;
         const std::string problem = let_go(device);
-        if (!problem.empty()) done.problems += fmt::format("LUN {}: {}\n", number, problem);
+        if (!problem.empty()) add_line(done.problems, device.volume.lun, problem);
     }
     std::erase_if(devices_, [&](const auto& entry) {
         return !present.contains(entry.first) && !entry.second.attached;

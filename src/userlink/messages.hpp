@@ -7,7 +7,8 @@
 //   {"event":"conn_error", ...}            userd -> the controlling iscsid, whenever it happens
 //
 // The socket is socket_path(rundir, sid). The first request of a connection is Hello. One peer at a
-// time is the controller; any number may be observers (Hello, GetStats, GetStatus only). When the
+// time is the controller; any number may be observers (Hello, GetStats, GetStatus only, and Rescan
+// while there is no controller, since then nobody else could ask for one). When the
 // controller's connection closes, the session goes on and the next controller takes over.
 //
 // Order of a session's life:

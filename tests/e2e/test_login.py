@@ -6,7 +6,9 @@ import itertools
 import pytest
 
 from beds.blockio import Device, exercise
+from beds.initiator import find_program
 from beds.peers import ALGORITHMS
+from beds.proc import wait_for
 
 IN = ("inuser", "insecret123456")
 OUT = ("outuser", "outsecret12345")
@@ -76,6 +78,91 @@ def test_session_is_listed_once_logged_in_and_not_twice(initiator, new_peer):
     state = initiator.session_state(next(iter(initiator.sessions())))
     assert state["iSCSI Connection State"] == "LOGGED IN"
     assert state["iSCSI Session State"] == "LOGGED_IN"
+
+
+def test_sessions_are_told_of_without_iscsid(box, initiator, new_tgtd):
+    peer = new_tgtd(incoming=IN)
+    device = initiator.open(peer.name, peer.portal, peer.first_lun, credentials(IN))
+    listing = initiator.adm("-m", "session").ok().out
+    full = initiator.adm("-m", "session", "-P", 3, "-S").ok().out
+    initiator.kill()
+
+    flat = initiator.adm("-m", "session").ok()
+    assert (flat.out, flat.err) == (listing, "")
+    detailed = initiator.adm("-m", "session", "-P", 3, "-S").ok()
+    assert detailed.out == full.replace("Connection State: LOGGED IN", "Connection State: Unknown"
+                                        ).replace("State: NO CHANGE", "State: Unknown")
+    assert f"\t\tpassword: {IN[1]}\n" in full and device.removeprefix("/dev/") in full
+    assert detailed.err.splitlines() == [
+        "iscsiadm: iscsid is not running. Could not start it up automatically using the startup "
+        "command in the iscsid.conf iscsid.startup setting. Please check that the file exists or "
+        "that your init scripts have started iscsid.",
+        "iscsiadm: can not connect to iSCSI daemon (111)!"]
+    stats = initiator.adm("-m", "session", "-s").ok()
+    assert "scsicmd_pdus: " in stats.out and stats.err == ""
+    rescan = initiator.adm("-m", "session", "-R").ok()
+    assert rescan.err == "" and peer.name in rescan.out
+    assert initiator.login(peer.name, peer.portal).rc == 15
+    assert initiator.node(peer.name, peer.portal, "-o", "delete").rc == 15
+    assert initiator.logout(peer.name, peer.portal).rc in (20, 21)
+
+    initiator.start()
+    exercise(device)
+    assert initiator.adm("-m", "session", "-P", 3, "-S").ok().out == full
+    initiator.logout(peer.name, peer.portal).ok()
+
+
+def test_login_under_way_is_listed_kept_and_ended(box, initiator):
+    """A target that accepts connections and says nothing; an iscsiadm that is interrupted."""
+    name, portal = "iqn.2026-11.test:silent", "127.0.0.1:3999"
+    where = f"[iface: default, target: {name}, portal: 127.0.0.1,3999]"
+    initiator.node(name, f"{portal},1", "-o", "new").ok()
+    initiator.update(name, portal, {"node.conn[0].timeo.login_timeout": 300})
+    program = find_program("iscsiadm")
+    login = [program, "-m", "node", "-T", name, "-p", portal, "-l"]
+    box.start(["/usr/bin/python3", "-c",
+               "import socket, time\n"
+               "s = socket.create_server(('127.0.0.1', 3999))\n"
+               "clients = [s.accept() for _ in range(9)]\n"])
+    first = box.start(login)
+    wait_for(initiator.sessions, 10, "the session is listed")
+    first.kill()
+    first.wait()
+
+    [(sid, session)] = initiator.sessions().items()
+    assert session == ("tcp", portal, name)
+    assert initiator.session_state(sid)["iSCSI Connection State"] == "IN LOGIN"
+    refused = initiator.node(name, portal, "-o", "delete")
+    assert refused.rc == 15
+    assert refused.err == (
+        f"iscsiadm: This command will remove the record {where}, but a session is using it. Logout "
+        "session then rerun command to remove record.\n"
+        "iscsiadm: Could not execute operation on all records: session exists\n")
+    assert initiator.node(name, portal, "-s").rc == 21
+    again = box.start(login, log="again.log")
+    wait_for(lambda: f"{name}: one more waits for the login under way" in initiator.iscsid.log(),
+             10, "the second login waits for the first one")
+    ended = initiator.logout(name, portal).ok()
+    again.wait()
+
+    assert ended.out.endswith("successful.\n")
+    assert "a logout has ended the login" in again.log()
+    assert initiator.sessions() == {}
+    initiator.node(name, portal, "-o", "delete").ok()
+
+
+def test_login_that_reaches_nobody_can_be_ended(box, initiator):
+    """Not listed, since no target has been reached, but not out of reach either."""
+    name, portal = "iqn.2026-11.test:nobody", "127.0.0.1:3998"
+    initiator.node(name, f"{portal},1", "-o", "new").ok()
+    initiator.update(name, portal, {"node.session.initial_login_retry_max": 100})
+    initiator.node(name, portal, "-l", "-W").ok()
+
+    assert initiator.sessions() == {}
+    assert initiator.node(name, portal, "-o", "delete").rc == 15
+    initiator.logout(name, portal).ok()
+    assert initiator.logout(name, portal).rc == 21
+    initiator.node(name, portal, "-o", "delete").ok()
 
 
 @pytest.mark.parametrize("header, data", itertools.product(("None", "CRC32C"), repeat=2))

@@ -78,7 +78,7 @@ void UserdProcess::wait_for_socket() {
 void UserdProcess::try_connect() {
     if (socket_.is_open() || closed_) return;
     auto socket = os::connect_unix(os::SocketKind::SeqPacket, {.name = socket_path_});
-    if (socket) return connected(std::move(*socket));
+    if (socket) return connected(std::move(*socket), userlink::Role::Controller);
     if (errno != ECONNREFUSED) return;  // not there yet: the watch will tell
     retry_.expires_after(kConnectRetry);
     retry_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
@@ -86,27 +86,27 @@ void UserdProcess::try_connect() {
     });
 }
 
-base::Status UserdProcess::attach() {
+base::Status UserdProcess::attach(userlink::Role role) {
     ISCSI_TRY(os::Fd socket, os::connect_unix(os::SocketKind::SeqPacket, {.name = socket_path_}));
     if (const auto peer = os::peer_credentials(socket.get())) watch(peer->pid);
-    connected(std::move(socket));
+    connected(std::move(socket), role);
     return {};
 }
 
-void UserdProcess::connected(os::Fd socket) {
+void UserdProcess::connected(os::Fd socket, userlink::Role role) {
     limit_.cancel();
     arrival_.close();
     socket_.assign(socket.release());
     socket_.native_non_blocking(true);
-    greet();
+    greet(role);
     read();
     flush();
 }
 
 // Hello goes before whatever was queued meanwhile.
-void UserdProcess::greet() {
+void UserdProcess::greet(userlink::Role role) {
     const std::uint64_t id = next_id_++;
-    userlink::Request hello{id, userlink::Hello{.role = userlink::Role::Controller}};
+    userlink::Request hello{id, userlink::Hello{.role = role}};
     outgoing_.push_front({userlink::encode(hello), {}});
     auto timer = std::make_unique<asio::steady_timer>(io_, kHelloLimit);
     timer->async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {

@@ -47,7 +47,7 @@ public:
     // Starts the program and connects as soon as it listens. Until then requests are queued.
     void launch(const std::string& program, std::uint64_t sid);
     // Connects to one that runs. Error: DaemonNotConnected when nobody listens.
-    base::Status attach();
+    base::Status attach(userlink::Role role = userlink::Role::Controller);
 
     // Failures of the connection answer each request, DaemonNotConnected, before on_closed.
     // `limit` zero: no limit.
@@ -66,8 +66,8 @@ private:
 
     void wait_for_socket();
     void try_connect();
-    void connected(os::Fd socket);
-    void greet();
+    void connected(os::Fd socket, userlink::Role role);
+    void greet(userlink::Role role);
     void flush();
     void read();
     void on_message(std::string_view text);
