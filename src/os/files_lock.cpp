@@ -113,6 +113,13 @@ Expected<InodeTimes> LockFile::times() const {
     return InodeTimes{time_of(status.st_mtim), time_of(status.st_ctim)};
 }
 
+Expected<bool> LockFile::is_at(const std::string& path) const {
+    struct stat own{};
+    struct stat other{};
+    if (::fstat(file_.get(), &own) != 0 || ::lstat(path.c_str(), &other) != 0) return last_error();
+    return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
 Expected<std::string> LockFile::text() const {
     std::array<char, kTextMax> buffer{};
     const ssize_t count = ::pread(file_.get(), buffer.data(), buffer.size(), 0);
@@ -121,7 +128,6 @@ Expected<std::string> LockFile::text() const {
 }
 
 Expected<void> LockFile::set_text(std::string_view text) {
-    // Shorten last: the write that makes the text valid is the one that counts for the times.
     if (::ftruncate(file_.get(), 0) != 0) return last_error();
     const ssize_t count = ::pwrite(file_.get(), text.data(), text.size(), 0);
     if (count < 0) return last_error();
@@ -131,6 +137,13 @@ Expected<void> LockFile::set_text(std::string_view text) {
 
 Expected<void> hard_link(const std::string& from, const std::string& to) {
     if (::link(from.c_str(), to.c_str()) != 0) return last_error();
+    return {};
+}
+
+Expected<void> make_new_file(const std::string& path) {
+    // Not for writing: closing it would wake those who watch the directory.
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, kLockFileMode));
+    if (!file) return last_error();
     return {};
 }
 

@@ -35,6 +35,8 @@ public:
     // flock(LOCK_EX), gone when this object or the process is. False: another has it.
     Expected<bool> try_lock();
     Expected<InodeTimes> times() const;
+    // Whether `path` is a name of this file.
+    Expected<bool> is_at(const std::string& path) const;
     Expected<std::string> text() const;
     Expected<void> set_text(std::string_view text);
 
@@ -44,6 +46,8 @@ private:
 };
 
 Expected<void> hard_link(const std::string& from, const std::string& to);
+// Makes an empty file; EEXIST when anything has that name.
+Expected<void> make_new_file(const std::string& path);
 
 // Tells that something in a directory was removed, or was closed by a writer, as every process does
 // that dies.

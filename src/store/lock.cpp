@@ -35,7 +35,6 @@ struct Lock::Held {
 
 namespace {
 
-constexpr std::string_view kHeld = "held";
 constexpr std::string_view kFree = "free";
 
 constexpr auto kLinkAgeMax = 30s;      // open-iscsi's own limit
@@ -44,11 +43,9 @@ constexpr auto kStreakMax = 200ms;     // uninterrupted use by processes like us
 constexpr auto kStreakGap = 10ms;      // use within this counts as uninterrupted
 constexpr auto kTurnForOthers = 15ms;  // longer than open-iscsi's pause between tries
 
-// The text in the lock file: who has it, or when the last owner gave it up, and since when it has
-// been in use by processes like us without a gap. Times are of the monotonic clock, in ms.
+// The text in the lock file: when the last owner of ours gave it up, and since when it had been in
+// use by processes like us without a gap. Times are of the monotonic clock, in ms.
 struct Mark {
-    std::string_view word;
-    std::int64_t pid = 0;
     std::int64_t streak_start = 0;
     std::int64_t written = 0;
 };
@@ -57,19 +54,18 @@ std::int64_t to_ms(steady_clock::time_point time) {
     return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
 }
 
-std::string print_mark(std::string_view word, steady_clock::time_point streak_start) {
-    return fmt::format("{} {} {} {}\n", word, ::getpid(), to_ms(streak_start),
+std::string print_mark(steady_clock::time_point streak_start) {
+    return fmt::format("{} {} {} {}\n", kFree, ::getpid(), to_ms(streak_start),
                        to_ms(os::steady_time()));
 }
 
 std::optional<Mark> parse_mark(std::string_view text) {
     const auto parts = base::split(base::trim(text), ' ');
-    if (parts.size() != 4) return std::nullopt;
-    const auto pid = base::parse_signed(parts[1]);
+    if (parts.size() != 4 || parts[0] != kFree) return std::nullopt;
     const auto start = base::parse_signed(parts[2]);
     const auto written = base::parse_signed(parts[3]);
-    if (!pid || !start || !written) return std::nullopt;
-    return Mark{parts[0], *pid, *start, *written};
+    if (!start || !written) return std::nullopt;
+    return Mark{*start, *written};
 }
 
 std::unexpected<base::Error> fail_lock(const std::string& path, os::Errno error) {
@@ -116,13 +112,13 @@ public:
     }
 
     // Steps 2 to 5. The owner of the flock calls it.
-    base::Result<steady_clock::time_point> become_owner(os::LockFile& file) {
+    base::Result<steady_clock::time_point> become_owner(const os::LockFile& file) {
         const auto streak_start = take_turns(file);
         bool waited = false;  // looking at processes is for links that stay
         while (true) {
-            const auto linked = os::hard_link(lock_path_, link_path_);
-            if (linked) break;
-            if (linked.error().number != EEXIST) return fail_lock(link_path_, linked.error());
+            const auto made = os::make_new_file(link_path_);
+            if (made) return streak_start;
+            if (made.error().number != EEXIST) return fail_lock(link_path_, made.error());
             if (is_left_by_our_own(file) || (waited && is_abandoned(file))) {
                 (void)os::system_files().unlink(link_path_);  // gone already is as good
                 continue;
@@ -130,12 +126,6 @@ public:
             waited = watch_.has_value();
             ISCSI_TRY_VOID(await_change(kBetweenLooks));
         }
-        const auto marked = file.set_text(print_mark(kHeld, streak_start));
-        if (!marked) {
-            (void)os::system_files().unlink(link_path_);  // the first error is the one to tell
-            return fail_lock(lock_path_, marked.error());
-        }
-        return streak_start;
     }
 
     const std::string& link_path() const { return link_path_; }
@@ -159,7 +149,7 @@ private:
         const auto now = os::steady_time();
         const auto text = file.text();
         const auto mark = text ? parse_mark(*text) : std::nullopt;
-        if (!mark || mark->word != kFree) return now;
+        if (!mark) return now;
         const milliseconds idle(to_ms(now) - mark->written);
         const milliseconds streak(to_ms(now) - mark->streak_start);
         if (idle < 0ms || idle > kStreakGap || streak < 0ms) return now;
@@ -169,11 +159,9 @@ private:
     }
 
     // Step 2.
-    static bool is_left_by_our_own(const os::LockFile& file) {
-        const auto times = file.times();
-        const auto text = file.text();
-        const auto mark = text ? parse_mark(*text) : std::nullopt;
-        return times && mark && mark->word == kHeld && times->modified == times->changed;
+    bool is_left_by_our_own(const os::LockFile& file) const {
+        const auto is_lock = file.is_at(link_path_);
+        return is_lock && !*is_lock;
     }
 
     // Steps 3 and 4: is the link there without a living owner?
@@ -226,9 +214,8 @@ LockWorld system_lock_world() {
 }
 
 Lock::Held::~Held() {
-    // If the mark can't be written the next owner looks at the processes instead.
-    (void)file.set_text(print_mark(kFree, streak_start));
-    (void)os::system_files().unlink(link_path);  // someone gave us up for dead; nothing to do
+    (void)file.set_text(print_mark(streak_start));  // a courtesy to open-iscsi, no more
+    (void)os::system_files().unlink(link_path);     // someone gave us up for dead; nothing to do
 }
 
 Lock::Lock(std::unique_ptr<Held> held) : held_(std::move(held)) {}

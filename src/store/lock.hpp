@@ -10,11 +10,10 @@
 //  1. flock on `lock` first. The kernel gives it up when a process dies. So at most one of ours at
 //  a
 //     time looks at lock.write, and no living one of ours but itself owns it.
-//  2. After link(), the owner writes "held PID ..." into the file. That write gives the inode equal
-//     mtime and ctime; any later link() or unlink() by anyone moves ctime alone. Hence "held" and
-//     mtime == ctime, seen by the owner of the flock, prove that a dead process of ours left
-//     lock.write behind: it is removed at once. ("free ..." is written before unlink() for the same
-//     reason.)
+//  2. Our lock.write is a file of its own, where open-iscsi's is a second name of `lock`: both make
+//     it only if nothing has that name. So the owner of the flock who finds lock.write, and finds
+//     that it is not `lock`, knows that a dead process of ours left it: it is removed at once. The
+//     one system call that takes the lock also says whose it is; no kill can come in between.
 //  3. Otherwise open-iscsi made the link. Its owner is alive only if some process that runs
 //     open-iscsi's code is at work: one that sleeps in poll, a receive or its 10 ms pause waits for
 //     something else, for open-iscsi does only file work while it owns the lock. When two looks,
@@ -22,9 +21,9 @@
 //     removed. Until then we watch the directory (inotify) for the unlink. In a pid namespace where
 //     others may be out of sight, the link must besides be 3 s old.
 //  4. A link that has stood for 30 s is removed whatever is known, as open-iscsi does.
-//  5. Fairness: open-iscsi polls, we do not, so it could starve. After 200 ms of uninterrupted use
-//  by
-//     processes like us, the next one leaves the lock free for 15 ms.
+//  5. Fairness: open-iscsi polls, we do not, so it could starve. Each owner of ours notes in `lock`
+//     when it gave the lock up; after 200 ms of uninterrupted use by processes like us, the next
+//     one leaves the lock free for 15 ms.
 //
 // Readers need no lock: our writers replace files whole, and a record that open-iscsi is just
 // writing lacks its END line; only then is it read again under the lock (store.cpp).
