@@ -38,16 +38,19 @@ int list_nodes(App& app) {
 }
 
 // Applies an operation to every record the pattern finds. What fails is printed and does not stop
-// the rest; the last failure is the status, as open-iscsi has it.
+// the rest; the last failure is the status, as open-iscsi has it. A record that someone deletes at
+// the same time is as good as not found.
 template <class Operation>
 int for_each_record(App& app, const NodePattern& pattern, Operation operation) {
     const auto ids = app.store().find(pattern);
     if (!ids) return app.fail(ids.error());
     if (ids->empty()) return no_records(app);
     ErrorCode result = ErrorCode::Success;
+    std::size_t gone = 0;
     for (const auto& id : *ids) {
         const base::Status status = operation(id);
         if (status) continue;
+        if (status.error().code == ErrorCode::NoObjectsFound && ++gone < ids->size()) continue;
         app.out().error_text(status.error().message);
         result = status.error().code;
     }
@@ -68,8 +71,10 @@ int show_nodes(App& app, const NodePattern& pattern) {
 base::Result<bool> any_in_use(App& app, const NodePattern& pattern) {
     ISCSI_TRY(const auto ids, app.store().find(pattern));
     for (const auto& id : ids) {
-        ISCSI_TRY(const auto node, app.store().load(id));
-        if (app.in_use(node)) return true;
+        const auto node = app.store().load(id);
+        if (!node && node.error().code == ErrorCode::NoObjectsFound) continue;
+        if (!node) return std::unexpected(node.error());
+        if (app.in_use(*node)) return true;
     }
     return false;
 }
