@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Usage: ./do test [suite]               all tests, or one of: house unit conformance differential beds e2e guest
+# Usage: ./do test [suite]               all tests, or one of: house unit conformance differential records beds e2e guest
 set -uo pipefail
 bash scripts/do-deps.sh --test || exit 1
-suites=(house unit conformance differential beds e2e guest)
+suites=(house unit conformance differential records beds e2e guest)
 [ $# -gt 0 ] && suites=("$@")
 results=$PWD/build/results
 mkdir -p "$results"
@@ -35,6 +35,8 @@ for suite in "${suites[@]}"; do
             ;;
         # Many cases, each with a target and an initiator of its own, that often wait.
         conformance | e2e) run_pytest "$suite" -n 3 || status=1 ;;
+        # Measures how long commands wait for each other: not beside too much else.
+        records) run_pytest records -n 2 || status=1 ;;
         *) run_pytest "$suite" || status=1 ;;
     esac
 done
