@@ -79,7 +79,7 @@ class Lab:
 
 def keys_of(path_or_text):
     """{key: value} of a record."""
-    text = path_or_text.read_text() if isinstance(path_or_text, pathlib.Path) else path_or_text
+    text = path_or_text.read_text(errors="replace") if isinstance(path_or_text, pathlib.Path) else path_or_text
     return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
 
 
