@@ -35,13 +35,15 @@ KernelDataPath::KernelDataPath(asio::io_context& io, kernel::Channel channel)
     : io_(io),
       channel_(std::move(channel)),
       operations_(channel_, sysfs_),
-      readable_(io, channel_.event_fd()) {
+      readable_(io, channel_.event_fd()),
+      scans_(io, [](const kernel::ScanRequest& request) {
+          return kernel::scan(kernel::Sysfs(), request);
+      }) {
     wait_for_events();
 }
 
 KernelDataPath::~KernelDataPath() {
     readable_.release();  // the channel owns the descriptor
-    scans_.join();
 }
 
 base::Result<kernel::TransportView> KernelDataPath::find_transport(const std::string& name) {
@@ -241,16 +243,13 @@ void KernelDataPath::rescan(SessionKey key, Handler<RescanDone> done) {
 
 void KernelDataPath::run_scan(SessionKey key, kernel::ScanRequest request,
                               Handler<RescanDone> done) {
-    asio::post(scans_, [this, key, request, done = std::move(done)]() mutable {
-        const auto outcome = kernel::scan(kernel::Sysfs(), request);
-        asio::post(
-            io_, [this, key, outcome, done = std::move(done), alive = std::weak_ptr(alive_)] {
-                if (alive.expired() || !done) return;
-                if (find(key) == nullptr) {
-                    return done(base::fail(ErrorCode::SessionNotFound, "the session has ended"));
-                }
-                done(RescanDone{outcome.luns, outcome.devices, {}, {}});
-            });
+    scans_.run(request, [this, key, done = std::move(done),
+                         alive = std::weak_ptr(alive_)](const kernel::ScanOutcome& outcome) {
+        if (alive.expired() || !done) return;
+        if (find(key) == nullptr) {
+            return done(base::fail(ErrorCode::SessionNotFound, "the session has ended"));
+        }
+        done(RescanDone{outcome.luns, outcome.devices, {}, {}});
     });
 }
 

@@ -6,7 +6,6 @@
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/thread_pool.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -17,16 +16,13 @@
 #include "datapath/data_path.hpp"
 #include "datapath/kernel/channel.hpp"
 #include "datapath/kernel/operations.hpp"
-#include "datapath/kernel/scanner.hpp"
+#include "datapath/kernel/scan_pool.hpp"
 #include "datapath/kernel/sysfs.hpp"
 
 namespace iscsi::datapath {
 
 class KernelDataPath final : public DataPath {
 public:
-    // Scans at the same time; more wait.
-    static constexpr std::size_t kScanThreads = 16;
-
     // Error TransportNotFound where the kernel has no iSCSI (or not in this network namespace).
     // `io` must outlive the object.
     static base::Result<std::unique_ptr<KernelDataPath>> open(asio::io_context& io);
@@ -84,7 +80,7 @@ private:
     kernel::Sysfs sysfs_;
     kernel::Operations operations_;
     asio::posix::stream_descriptor readable_;  // the events' socket
-    asio::thread_pool scans_{kScanThreads};
+    kernel::ScanPool scans_;
     EventHandler on_event_;
     PduHandler on_pdu_;
     std::map<SessionKey, std::unique_ptr<Session>> sessions_;
