@@ -93,6 +93,8 @@ base::Result<std::vector<store::FoundPortal>> ask(App& app,
     return portals;
 }
 
+constexpr std::string_view kNoName = "Cannot perform discovery. Invalid Initiatorname.";
+
 base::Result<std::vector<Found>> ask_through_all(App& app, const record::SendTargets& discovery,
                                                  const std::vector<record::Iface>& ifaces) {
     auto identity = app.identity();
@@ -101,8 +103,7 @@ base::Result<std::vector<Found>> ask_through_all(App& app, const record::SendTar
     std::optional<base::Error> trouble;
     for (const auto& iface : ifaces) {
         if (identity->initiator_name.empty() && iface.initiatorname.empty()) {
-            return base::fail(ErrorCode::Invalid,
-                              "Cannot perform discovery. Invalid Initiatorname.");
+            return base::fail(ErrorCode::Invalid, "{}", kNoName);
         }
         auto portals = ask(app, {.record = discovery,
                                  .iface = iface,
@@ -178,8 +179,18 @@ int run(App& app, const record::SendTargets& discovery, const std::vector<record
     if (found) return keep_and_print(app, discovery, *found);
     const auto& error = found.error();
     if (!error.message.empty()) app.out().error_text(error.message);
-    return app.fail(error.code, fmt::format("Could not perform SendTargets discovery: {}",
-                                            base::error_text(error.code)));
+    const int status = app.fail(
+        error.code,
+        fmt::format("Could not perform SendTargets discovery: {}", base::error_text(error.code)));
+    // From where iscsid has taken it, if it has told.
+    const auto& daemon = app.daemon().info();
+    if (error.message == kNoName && daemon && !daemon->initiatorname_file.empty()) {
+        app.out().hint(
+            fmt::format("iscsid has found no InitiatorName in {}: write one there (see "
+                        "iscsi-iname), then send iscsid a SIGHUP",
+                        daemon->initiatorname_file));
+    }
+    return status;
 }
 
 base::Status save(App& app, const record::SendTargets& discovery) {

@@ -35,11 +35,14 @@ public:
           signals_(io_),
           resolver_(io_),
           around_{io_, resolver_, random_},
-          user_path_(io_, {.rundir = options.rundir, .program = options.userd_program}),
+          user_path_(io_, {.rundir = options.rundir,
+                           .program = options.userd_program,
+                           .relay_log = options.relay_userd_log}),
           registry_(around_, user_path_,
                     [this](const std::string& transport) { return kernel_path(transport); }),
-          requests_(registry_,
-                    {.stop = [this] { stop(); }, .config_file = options.paths.config_file}) {}
+          requests_(registry_, {.stop = [this] { stop(); },
+                                .config_file = options.paths.config_file,
+                                .initiatorname_file = options.paths.initiatorname_file}) {}
 
     void run() {
         const auto work = asio::make_work_guard(io_);

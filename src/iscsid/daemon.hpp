@@ -13,8 +13,9 @@ namespace iscsi::iscsid {
 
 struct DaemonOptions {
     SettingsPaths paths;
-    std::string rundir;         // of userspace sessions
-    std::string userd_program;  // iscsi-userd
+    std::string rundir;            // of userspace sessions
+    bool relay_userd_log = false;  // what iscsi-userd logs is logged here too
+    std::string userd_program;     // iscsi-userd
     std::uint32_t allowed_uid = 0;
     bool stop_on_interrupt = false;  // SIGINT ends it; else it is ignored
 };

@@ -57,7 +57,8 @@ base::Result<os::Fd> listen() {
     if (owner) {
         const auto peer = os::peer_credentials(owner->get());
         return base::fail(base::ErrorCode::Busy,
-                          "Can not bind IPC socket: process {} is listening on @{} already",
+                          "Can not bind IPC socket: process {} is listening on @{} already; end "
+                          "it first (iscsiadm -k 0), or let it go on",
                           peer ? peer->pid : 0, name);
     }
     return std::unexpected(std::move(socket).error().within("Can not bind IPC socket"));
@@ -115,6 +116,7 @@ int serve(const Options& options, std::optional<os::Background> background) {
         {.paths = {.config_file = options.config_file,
                    .initiatorname_file = options.initiatorname_file},
          .rundir = ISCSI_RUNDIR,
+         .relay_userd_log = options.foreground,
          .userd_program = os::find_helper(
              "iscsi-userd", "userd", {.sbindir = ISCSI_SBINDIR, .libexecdir = ISCSI_LIBEXECDIR}),
          .allowed_uid = 0,

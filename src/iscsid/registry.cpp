@@ -114,7 +114,8 @@ base::Result<Registry::Accepted> Registry::log_in(const control::LoginItem& item
         .transport = node.iface.transport_name};
     if (spec.initiator_name.empty()) {
         return base::fail(ErrorCode::Invalid,
-                          "no InitiatorName is configured; see initiatorname.iscsi");
+                          "no InitiatorName is configured: write one into initiatorname.iscsi (see "
+                          "iscsi-iname), then send iscsid a SIGHUP");
     }
     ISCSI_TRY(Choice choice, choose_path(node));
     for (const std::string& note : session::normalize_timeouts(node)) {

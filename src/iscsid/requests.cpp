@@ -202,6 +202,7 @@ void Requests::run(const control::GetInfo&, const std::shared_ptr<Answers>& answ
     const Settings& settings = registry_.settings();
     answers->send(control::DaemonInfo{.version = std::string(base::kVersion),
                                       .config_file = host_.config_file,
+                                      .initiatorname_file = host_.initiatorname_file,
                                       .initiator_name = settings.initiator_name,
                                       .initiator_alias = settings.initiator_alias,
                                       .pid = static_cast<std::uint32_t>(::getpid())});

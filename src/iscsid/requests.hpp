@@ -24,6 +24,7 @@ public:
     struct Host {
         std::function<void()> stop;  // ends iscsid, sessions stay
         std::string config_file;
+        std::string initiatorname_file;
     };
     Requests(Registry& registry, Host host) : registry_(registry), host_(std::move(host)) {}
 

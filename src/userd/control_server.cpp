@@ -2,6 +2,7 @@
 #include "userd/control_server.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "os/unix_socket.hpp"
@@ -63,7 +64,8 @@ void ControlServer::on_message(ClientId id, const std::string& text, os::Fd carg
         return answer(id, {.id = request->id, .body = std::move(*failure)});
     }
     if (std::holds_alternative<userlink::Hello>(request->body)) {
-        return answer(id, {.id = request->id, .body = userlink::Done{}});
+        answer(id, {.id = request->id, .body = userlink::Done{}});
+        return send_early_log();
     }
     listener_.on_request(id, *request, std::move(cargo));
 }
@@ -89,6 +91,7 @@ std::optional<Failure> ControlServer::greet(ClientId id, const userlink::Hello& 
         return Failure{ErrorCode::Busy, "another iscsid controls this session"};
     }
     client.role = hello.role;
+    client.wants_log = wants_control && hello.log;
     return std::nullopt;
 }
 
@@ -109,6 +112,24 @@ void ControlServer::send_event(const userlink::Event& event) {
     const auto controller = std::ranges::find_if(
         clients_, [](const auto& c) { return c.second.role == userlink::Role::Controller; });
     if (controller != clients_.end()) send(controller->first, encode(event));
+}
+
+void ControlServer::send_log(userlink::LogLine line) {
+    if (!had_controller_ && !has_controller()) {
+        if (early_log_.size() < kEarlyLinesMax) early_log_.push_back(std::move(line));
+        return;
+    }
+    const auto reader =
+        std::ranges::find_if(clients_, [](const auto& c) { return c.second.wants_log; });
+    // A log that nobody reads as fast must not cost the connection.
+    if (reader == clients_.end() || reader->second.waiting_for_room) return;
+    send(reader->first, encode(userlink::Event{std::move(line)}));
+}
+
+void ControlServer::send_early_log() {
+    if (had_controller_ || !has_controller()) return;
+    had_controller_ = true;
+    for (userlink::LogLine& line : std::exchange(early_log_, {})) send_log(std::move(line));
 }
 
 void ControlServer::send(ClientId id, std::string text) {

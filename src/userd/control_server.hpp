@@ -38,6 +38,8 @@ public:
     void answer(ClientId client, const userlink::Answer& answer);
     // Without controller the event is lost: the next one asks for the status.
     void send_event(const userlink::Event& event);
+    // For a controller that wants the log; the first one gets what came before it.
+    void send_log(userlink::LogLine line);
     bool has_controller() const;
     // Whether everything has been handed to the kernel.
     bool flushed() const;
@@ -48,11 +50,15 @@ private:
         std::optional<userlink::Role> role;  // after Hello
         std::deque<std::string> unsent;
         bool waiting_for_room = false;
+        bool wants_log = false;
     };
     static constexpr std::size_t kClientsMax = 64;
     static constexpr std::size_t kUnsentMax = 256;  // messages; a client that does not read is cut
 
+    static constexpr std::size_t kEarlyLinesMax = 64;
+
     void accept_clients();
+    void send_early_log();
     void read_client(ClientId id);
     void on_message(ClientId id, const std::string& text, os::Fd cargo);
     std::optional<userlink::Failure> refuse(ClientId id, const userlink::Request& request);
@@ -66,6 +72,8 @@ private:
     std::uint64_t first_token_;
     ControlListener& listener_;
     ClientId next_id_;
+    bool had_controller_ = false;
+    std::deque<userlink::LogLine> early_log_;  // before the first controller
     std::map<ClientId, Client> clients_;
 };
 

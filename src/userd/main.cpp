@@ -117,6 +117,7 @@ std::string lock_path(std::uint64_t sid, const std::string& run_dir) {
 
 int fail(const base::Error& error) {
     fmt::print(stderr, "iscsi-userd: {}\n", error.message);
+    base::log(base::LogLevel::Error, "{}", error.message);  // started by iscsid it has no stderr
     return static_cast<int>(error.code);
 }
 
@@ -130,7 +131,7 @@ void load_drivers() {
     }
 }
 
-int serve(const Options& options, os::PidFile& pid_file) {
+int serve(const Options& options, os::PidFile& pid_file, userd::LogRelay& log) {
     const std::uint64_t sid = *options.sid;
     if (const auto written = pid_file.write_own_pid(); !written) return fail(written.error());
     load_drivers();
@@ -141,7 +142,11 @@ int serve(const Options& options, os::PidFile& pid_file) {
     auto session = userd::Session::create(sid, std::move(*listening));
     if (!session) return fail(session.error());
     if (!options.foreground) os::leave_terminal();
+    log.set_target([&session](base::LogLevel level, std::string text) {
+        (*session)->relay_log(level, std::move(text));
+    });
     (*session)->run(signalled);
+    log.set_target({});
     (void)os::system_files().unlink(path);  // the next one replaces it anyway
     (void)os::system_files().unlink(lock_path(sid, options.run_dir));  // numbers are not used again
     return EXIT_SUCCESS;
@@ -153,9 +158,9 @@ int main(int argc, char** argv) {
     int status = EXIT_SUCCESS;
     const auto options = parse_options(argc, argv, status);
     if (!options) return status;
-    userd::start_log({.sid = options->sid.value_or(0),
-                      .to_stderr = options->foreground || options->clean,
-                      .debug = options->debug});
+    const auto log = userd::start_log({.sid = options->sid.value_or(0),
+                                       .to_stderr = options->foreground || options->clean,
+                                       .debug = options->debug});
     if (options->clean) {
         userd::remove_leftovers();
         return EXIT_SUCCESS;
@@ -170,5 +175,5 @@ int main(int argc, char** argv) {
     // Compat: systemd spares processes whose command line starts with '@' when it ends all that
     // are left before the file systems are unmounted (its rule for storage daemons of the root).
     argv[0][0] = '@';
-    return serve(*options, *pid_file);
+    return serve(*options, *pid_file, *log);
 }

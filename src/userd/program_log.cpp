@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/log.hpp"
 #include "os/log_socket.hpp"
@@ -31,23 +32,40 @@ int priority_of(base::LogLevel level) {
 
 }  // namespace
 
-void start_log(const LogOptions& options) {
+void LogRelay::write(base::LogLevel level, std::string text) {
+    const std::lock_guard lock(mutex_);
+    if (target_) return target_(level, std::move(text));
+    if (early_.size() < kEarlyLinesMax) early_.emplace_back(level, std::move(text));
+}
+
+void LogRelay::set_target(Target target) {
+    const std::lock_guard lock(mutex_);
+    target_ = std::move(target);
+    if (!target_) return;
+    for (auto& [level, text] : std::exchange(early_, {})) target_(level, std::move(text));
+}
+
+std::shared_ptr<LogRelay> start_log(const LogOptions& options) {
+    auto relay = std::make_shared<LogRelay>();
     const auto most_verbose = options.debug ? base::LogLevel::Debug : base::LogLevel::Info;
     if (options.to_stderr) {
         base::set_log_sink(
-            [sid = options.sid](base::LogLevel, std::string_view text) {
+            [sid = options.sid, relay](base::LogLevel level, std::string_view text) {
+                relay->write(level, std::string(text));
                 fmt::print(stderr, "iscsi-userd: session {}: {}\n", sid, text);
             },
             most_verbose);
-        return;
+        return relay;
     }
     // Shared with nobody but copies of the sink, which std::function makes.
     auto socket = std::make_shared<os::LogSocket>("iscsi-userd");
     base::set_log_sink(
-        [sid = options.sid, socket](base::LogLevel level, std::string_view text) {
+        [sid = options.sid, socket, relay](base::LogLevel level, std::string_view text) {
+            relay->write(level, std::string(text));
             socket->write(priority_of(level), fmt::format("session {}: {}", sid, text));
         },
         most_verbose);
+    return relay;
 }
 
 }  // namespace iscsi::userd

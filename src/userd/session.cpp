@@ -58,6 +58,12 @@ Session::Session(std::uint64_t sid, os::Epoll epoll, os::WakeUp wake_up, os::Fd 
 
 Session::~Session() = default;
 
+void Session::relay_log(LogLevel level, std::string text) {
+    queue_.post([this, line = userlink::LogLine{level, std::move(text)}]() mutable {
+        control_.send_log(std::move(line));
+    });
+}
+
 // Requests -----------------------------------------------------------------------------------
 
 void Session::on_request(ClientId client, const userlink::Request& request, os::Fd cargo) {

@@ -35,6 +35,8 @@ public:
     ~Session() override;
 
     // Serves until the session is over. `ends_on_signal`: polled flag of a signal handler.
+    // To the iscsid that wants the log. Any thread.
+    void relay_log(base::LogLevel level, std::string text);
     void run(const volatile bool& ends_on_signal);
 
 private:

@@ -130,6 +130,7 @@ template <class A>
 void fields(A& a, Hello& h) {
     a("version", h.version);
     a.bounded("role", h.role, Role::Controller);
+    a("log", h.log);
 }
 template <class A>
 void fields(A& a, Configure& c) {
@@ -207,6 +208,11 @@ template <class A>
 void fields(A& a, Terminated& t) {
     a("reason", t.reason);
 }
+template <class A>
+void fields(A& a, LogLine& l) {
+    a.bounded("level", l.level, base::LogLevel::Debug);
+    a("text", l.text);
+}
 
 namespace {
 
@@ -215,8 +221,9 @@ constexpr std::array kRequestNames = {
     "hello",  "configure",         "bind",      "stop",      "rescan",
     "logout", "logout_connection", "get_stats", "get_status"};
 constexpr std::array kAnswerNames = {"ok", "error", "rescan_done", "stats", "status"};
-constexpr std::array kEventNames = {"conn_error",       "async_message",   "logout_done",
-                                    "recovery_timeout", "devices_changed", "terminated"};
+constexpr std::array kEventNames = {
+    "conn_error",      "async_message", "logout_done", "recovery_timeout",
+    "devices_changed", "terminated",    "log"};
 
 template <class Variant, std::size_t N>
 void write_body(json& out, const char* kind, const std::array<const char*, N>& names,

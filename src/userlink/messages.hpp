@@ -27,6 +27,7 @@
 #include <variant>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "userlink/types.hpp"
 
 namespace iscsi::userlink {
@@ -41,6 +42,7 @@ enum class Role : std::uint8_t { Observer, Controller };
 struct Hello {
     std::uint32_t version = kProtocolVersion;
     Role role = Role::Observer;
+    bool log = false;  // the controller wants LogLine
     bool operator==(const Hello&) const = default;
 };
 struct Configure {
@@ -155,8 +157,15 @@ struct Terminated {
     bool operator==(const Terminated&) const = default;
 };
 
+// What the process has logged, for a controller that wants to show it.
+struct LogLine {
+    base::LogLevel level = base::LogLevel::Info;
+    std::string text;
+    bool operator==(const LogLine&) const = default;
+};
+
 using Event = std::variant<ConnectionError, AsyncMessage, LogoutDone, RecoveryTimeout,
-                           DevicesChanged, Terminated>;
+                           DevicesChanged, Terminated, LogLine>;
 using FromUserd = std::variant<Answer, Event>;
 
 // Text of a message. Decoding refuses, with ErrorCode::InvalidRequest and the field's name, what is

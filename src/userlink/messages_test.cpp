@@ -48,7 +48,7 @@ void expect_round_trip(const FromUserd& message) {
 }
 
 TEST(Messages, EveryRequestComesBackAsItWasSent) {
-    expect_round_trip(Request{1, Hello{.version = 7, .role = Role::Controller}});
+    expect_round_trip(Request{1, Hello{.version = 7, .role = Role::Controller, .log = true}});
     expect_round_trip(Request{2, Configure{some_config()}});
     expect_round_trip(Request{3, Bind{some_binding()}});
     expect_round_trip(Request{4, Stop{StopMode::Terminate}});
@@ -83,6 +83,7 @@ TEST(Messages, EveryEventComesBackAsItWasSent) {
     expect_round_trip(FromUserd{Event{RecoveryTimeout{}}});
     expect_round_trip(FromUserd{Event{DevicesChanged{"LUN 3 grew"}}});
     expect_round_trip(FromUserd{Event{Terminated{"logged out"}}});
+    expect_round_trip(FromUserd{Event{LogLine{base::LogLevel::Warning, "scan: no answer"}}});
 }
 
 TEST(Messages, AFieldThatIsAbsentKeepsItsDefault) {

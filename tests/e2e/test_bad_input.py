@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import socket
 
 import pytest
@@ -55,7 +56,8 @@ def test_second_iscsid(box, initiator):
     result = box.run([find_program("iscsid"), "-f"], timeout=10)
 
     clear(result, 1, "iscsid")
-    assert "running" in result.err or "Can not bind IPC socket" in result.err
+    holder = re.search(r"Can not bind IPC socket: process (\d+) is listening", result.err)
+    assert holder and int(holder[1]) > 1 and "iscsiadm -k 0" in result.err, result
     assert initiator.iscsid.alive()
     initiator.discover(PORTAL)  # the first one still answers
     assert initiator.listening()
@@ -73,7 +75,9 @@ def test_iscsid_without_initiator_name_says_so_and_discovery_is_refused(box):
     assert result.rc == 7, result
     assert result.err == (
         "iscsiadm: Cannot perform discovery. Invalid Initiatorname.\n"
-        "iscsiadm: Could not perform SendTargets discovery: invalid parameter\n")
+        "iscsiadm: Could not perform SendTargets discovery: invalid parameter\n"
+        "iscsiadm: hint: iscsid has found no InitiatorName in /etc/iscsi/initiatorname.iscsi: write "
+        "one there (see iscsi-iname), then send iscsid a SIGHUP\n")
 
 
 @pytest.mark.parametrize("content", ["", "InitiatorName=\n", "garbage\n", "\0\1\2" * 100,
@@ -123,6 +127,29 @@ def test_login_that_can_make_no_disk_fails_with_the_reason(box, initiator, new_t
     assert initiator.sessions() == {}
     initiator.no_userds()
     initiator.open(peer.name, peer.portal, peer.first_lun)
+
+
+def test_login_without_a_run_directory_names_it(box, initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.discover(peer.portal).ok()
+    box.run(["mkdir", "-p", "/run/iscsi"]).ok()
+    box.run(["mount", "-t", "tmpfs", "-o", "ro", "none", "/run/iscsi"]).ok()
+
+    result = initiator.login(peer.name, peer.portal)
+
+    box.run(["umount", "/run/iscsi"]).ok()
+    assert result.rc == 9 and result.seconds < 5, result
+    assert "/run/iscsi/userd: Read-only file system" in result.err and "writable" in result.err
+    initiator.open(peer.name, peer.portal, peer.first_lun)
+
+
+def test_log_of_the_data_process_reaches_the_terminal_of_iscsid(initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal, peer.first_lun)
+    [sid] = initiator.sessions()
+
+    wait_for(lambda: f"iscsid: iscsi-userd: session {sid}: LUN {peer.first_lun} is loop"
+             in initiator.iscsid.log(), 5, "what userd has logged")
 
 
 def test_login_tells_of_a_disk_that_could_not_be_made(box):

@@ -102,12 +102,16 @@ void UserDataPath::create(SessionKey key, SessionSpec spec) {
     report_later(key, session::Created{sid});
 }
 
-void UserDataPath::launch(SessionKey key, Session& session) {
+base::Status UserDataPath::launch(SessionKey key, Session& session) {
+    // A session that could not be found again would be lost with this process.
     if (const auto saved = save_record(session.sid, session.spec); !saved) {
-        base::log(LogLevel::Error, "session {}: {}", session.sid, saved.error().message);
+        return base::fail(saved.error().code,
+                          "{} (sessions are kept below {}: it must exist and be writable)",
+                          saved.error().message, options_.rundir);
     }
     session.process = std::make_unique<UserdProcess>(
         io_, userlink::socket_path(options_.rundir, session.sid), handlers_for(session));
+    session.process->relay_log(options_.relay_log);
     session.process->launch(options_.program, session.sid);
     session.process->request(userlink::Configure{to_config(session.sid, session.spec)},
                              [this, key](base::Result<AnswerBody> answer) {
@@ -116,6 +120,7 @@ void UserDataPath::launch(SessionKey key, Session& session) {
                                            answer.error().message);
                                  stop(key, StopMode::Terminate);
                              });
+    return {};
 }
 
 void UserDataPath::start(SessionKey key, LoggedInConnection connection) {
@@ -125,7 +130,12 @@ void UserDataPath::start(SessionKey key, LoggedInConnection connection) {
         return report_later(key, session::StartFailed{generation, ErrorCode::SessionNotFound,
                                                       "the session has ended"});
     }
-    if (!session->process) launch(key, *session);
+    if (!session->process) {
+        if (const auto launched = launch(key, *session); !launched) {
+            return report_later(key, session::StartFailed{generation, launched.error().code,
+                                                          launched.error().message});
+        }
+    }
     session->process->request(
         userlink::Bind{to_binding(connection)},
         [this, key, generation](base::Result<AnswerBody> answer) {
@@ -275,7 +285,13 @@ void UserDataPath::on_userd_event(Session& session, const userlink::Event& event
         session::DataPathEvent operator()(const userlink::Terminated& e) const {
             return session::Gone{e.reason};  // not from here, see below
         }
+        session::DataPathEvent operator()(const userlink::LogLine&) const {
+            return session::DevicesChanged{};  // not from here, see below
+        }
     };
+    if (const auto* line = std::get_if<userlink::LogLine>(&event)) {
+        return base::log(line->level, "iscsi-userd: session {}: {}", session.sid, line->text);
+    }
     // The session is gone when its process is: until then a device may still be there.
     if (const auto* terminated = std::get_if<userlink::Terminated>(&event)) {
         session.terminated = terminated->reason;
@@ -350,6 +366,7 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
     session->sid = sid;
     const std::string path = userlink::socket_path(options_.rundir, sid);
     session->process = std::make_unique<UserdProcess>(io_, path, early_handlers(*session));
+    session->process->relay_log(options_.relay_log);
     if (const auto attached = session->process->attach(); !attached) {
         base::log(LogLevel::Error,
                   "session {}: its iscsi-userd has died ({}); removing the devices it left", sid,

@@ -22,7 +22,8 @@ class UserDataPath final : public DataPath {
 public:
     struct Options {
         std::string rundir;
-        std::string program;  // iscsi-userd
+        std::string program;     // iscsi-userd
+        bool relay_log = false;  // what the processes log is logged here too
     };
     UserDataPath(asio::io_context& io, Options options);
     ~UserDataPath() override;
@@ -51,7 +52,7 @@ private:
     void report_later(SessionKey key, session::DataPathEvent event);  // from the event loop
     UserdProcess::Handlers handlers_for(Session& session);
     UserdProcess::Handlers early_handlers(Session& session);
-    void launch(SessionKey key, Session& session);
+    base::Status launch(SessionKey key, Session& session);
     void on_userd_event(Session& session, const userlink::Event& event);
     void on_closed(Session& session, const std::string& reason);
     void remove_traces(std::uint64_t sid);

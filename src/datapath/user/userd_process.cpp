@@ -106,7 +106,7 @@ void UserdProcess::connected(os::Fd socket, userlink::Role role) {
 // Hello goes before whatever was queued meanwhile.
 void UserdProcess::greet(userlink::Role role) {
     const std::uint64_t id = next_id_++;
-    userlink::Request hello{id, userlink::Hello{.role = role}};
+    userlink::Request hello{id, userlink::Hello{.role = role, .log = relays_log_}};
     outgoing_.push_front({userlink::encode(hello), {}});
     auto timer = std::make_unique<asio::steady_timer>(io_, kHelloLimit);
     timer->async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {

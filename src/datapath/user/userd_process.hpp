@@ -44,6 +44,8 @@ public:
 
     void set_handlers(Handlers handlers) { handlers_ = std::move(handlers); }
 
+    // Before the connection: whether the process is to send what it logs.
+    void relay_log(bool wanted) { relays_log_ = wanted; }
     // Starts the program and connects as soon as it listens. Until then requests are queued.
     void launch(const std::string& program, std::uint64_t sid);
     // Connects to one that runs. Error: DaemonNotConnected when nobody listens.
@@ -88,6 +90,7 @@ private:
     asio::steady_timer retry_;
     asio::steady_timer limit_;  // of the launch, then of the end
     std::deque<Outgoing> outgoing_;
+    bool relays_log_ = false;
     bool writing_ = false;
     bool closed_ = false;
     std::string reason_;                   // why it was closed

@@ -86,7 +86,10 @@ private:
                            return base::fail(base::ErrorCode::TransportNotFound, "no kernel");
                        }};
     std::atomic<bool> stopped_ = false;
-    Requests requests_{registry_, {.stop = [this] { stopped_ = true; }, .config_file = "/conf"}};
+    Requests requests_{registry_,
+                       {.stop = [this] { stopped_ = true; },
+                        .config_file = "/conf",
+                        .initiatorname_file = "/name"}};
     std::unique_ptr<ControlServer> server_;
     std::thread thread_;
 };
