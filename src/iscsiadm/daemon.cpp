@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "os/control_client.hpp"
 #include "os/files.hpp"
 #include "store/conf.hpp"
 
@@ -46,8 +45,10 @@ std::unexpected<base::Error> not_running(bool could_not_start) {
     return std::unexpected(base::Error{base::ErrorCode::DaemonNotConnected, std::move(message)});
 }
 
-base::Result<control::Done> converse(ControlClient& client, const control::Request& request,
-                                     const Daemon::AnswerHandler& on_answer) {
+base::Result<ControlClient> connect() { return ControlClient::connect(address()); }
+
+base::Result<control::Done> converse_in_json(ControlClient& client, const control::Request& request,
+                                             const Daemon::AnswerHandler& on_answer) {
     const auto timeout = answer_timeout(request);
     ISCSI_TRY_VOID(client.send(control::encode(request)));
     for (;;) {
@@ -64,6 +65,21 @@ base::Result<control::Done> converse(ControlClient& client, const control::Reque
 
 }  // namespace
 
+base::Result<control::Done> Daemon::converse(ControlClient client, const control::Request& request,
+                                             const AnswerHandler& on_answer) {
+    if (!peer_) {
+        ISCSI_TRY(peer_, probe(std::move(client), connect, answer_timeout(request)));
+        if (peer_->foreign) return converse_with_foreign(request, on_answer);
+        ISCSI_TRY(client, connect());
+    }
+    return converse_in_json(client, request, on_answer);
+}
+
+base::Result<control::Done> Daemon::converse_with_foreign(const control::Request& request,
+                                                          const AnswerHandler& on_answer) const {
+    return ForeignDaemon(*peer_->foreign, connect).ask(request, answer_timeout(request), on_answer);
+}
+
 bool Daemon::run_startup_command() const {
     const auto text = os::system_files().read(conf_path_, kConfBytesMax);
     if (!text) return false;
@@ -74,14 +90,16 @@ bool Daemon::run_startup_command() const {
 
 base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDown when_down,
                                         const AnswerHandler& on_answer) {
-    auto client = ControlClient::connect(address());
+    // Open-iscsi's daemon waits for a connection's request: no connection without one.
+    if (peer_ && peer_->foreign) return converse_with_foreign(request, on_answer);
+    auto client = connect();
     bool could_not_start = false;
     if (!client && client.error().code == base::ErrorCode::DaemonNotConnected &&
         when_down == WhenDown::StartIt) {
         could_not_start = !run_startup_command();
         // Whatever starts iscsid returns when its socket is there: systemd's unit, and iscsid
         // itself, whose parent waits for that.
-        client = ControlClient::connect(address());
+        client = connect();
     }
     if (!client) {
         if (client.error().code == base::ErrorCode::DaemonNotConnected) {
@@ -89,18 +107,16 @@ base::Result<control::Done> Daemon::ask(const control::Request& request, WhenDow
         }
         return std::unexpected(std::move(client).error());
     }
-    return converse(*client, request, on_answer);
+    return converse(std::move(*client), request, on_answer);
 }
 
 const std::optional<control::DaemonInfo>& Daemon::info() {
     if (std::exchange(asked_, true)) return info_;
-    auto client = ControlClient::connect(address());
-    if (!client) return info_;
     const auto take = [&](const control::Answer& answer) {
         if (const auto* found = std::get_if<control::DaemonInfo>(&answer)) info_ = *found;
     };
     // Whoever does not answer this is as good as not there.
-    if (!converse(*client, control::GetInfo{}, take)) info_.reset();
+    if (!ask(control::GetInfo{}, WhenDown::LeaveIt, take)) info_.reset();
     return info_;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// iscsid, as iscsiadm sees it: one request a connection, answers until the request is done.
+// iscsid, as iscsiadm sees it: one request a connection, answers until the request is done. It may
+// be ours or open-iscsi's (foreign_daemon.hpp); who asks does not notice.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,8 @@
 
 #include "base/error.hpp"
 #include "control/messages.hpp"
+#include "iscsiadm/foreign_daemon.hpp"
+#include "os/control_client.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -33,8 +36,14 @@ public:
 
 private:
     bool run_startup_command() const;
+    // Asks whoever is listening, which `client` is connected to.
+    base::Result<control::Done> converse(os::ControlClient client, const control::Request& request,
+                                         const AnswerHandler& on_answer);
+    base::Result<control::Done> converse_with_foreign(const control::Request& request,
+                                                      const AnswerHandler& on_answer) const;
 
     std::string conf_path_;
+    std::optional<Peer> peer_;  // once met
     bool asked_ = false;
     std::optional<control::DaemonInfo> info_;
 };

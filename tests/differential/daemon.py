@@ -20,6 +20,8 @@ _LOGIN, _LOGOUT, _STATS, _NAME, _ALIAS, _CONFIG, _STOP, _INFO = 1, 2, 7, 8, 9, 1
 _SESSION_NOT_FOUND, _UNKNOWN_REQUEST = 2, 16
 # Where the fields of a record are in a login request.
 _TARGET, _TPGT, _ADDRESS, _PORT, _IFACE, _TRANSPORT = 32, 288, 2252, 3280, 3360, 14534
+# By which ours knows an iscsid of its own, in the body of an answer about the configuration.
+_MARK, _MARK_OFFSET = b"+json/1", 2464 - 16 - 8
 COUNTERS = ("txdata_octets", "rxdata_octets", "noptx_pdus", "scsicmd_pdus", "tmfcmd_pdus",
             "login_pdus", "text_pdus", "dataout_pdus", "logout_pdus", "snack_pdus", "noprx_pdus",
             "scsirsp_pdus", "tmfrsp_pdus", "textrsp_pdus", "datain_pdus", "logoutrsp_pdus",
@@ -46,8 +48,9 @@ class Script:
 
 
 class Daemon:
-    def __init__(self, script, in_sysfs):
+    def __init__(self, script, in_sysfs, speaks_json=True):
         self._script = script
+        self._speaks_json = speaks_json
         self._in_sysfs = in_sysfs
         self._sessions = {}
         for session in script.sessions:
@@ -77,7 +80,7 @@ class Daemon:
 
     def _answer(self, client):
         first = client.recv(1)
-        if first == b"{":
+        if first == b"{" and self._speaks_json:
             line = first + _read_line(client)
             client.sendall(b"".join(json.dumps(answer).encode() + b"\n"
                                     for answer in self._answer_ours(json.loads(line))))
@@ -120,6 +123,8 @@ class Daemon:
         error, rest = 0, b""
         if command in texts:
             rest = texts[command].encode()
+            if command == _CONFIG and self._speaks_json:
+                rest = rest.ljust(_MARK_OFFSET, b"\0") + _MARK
         elif command == _LOGIN:
             error, _ = self._login(
                 target=_text(request, _TARGET), address=_text(request, _ADDRESS),

@@ -52,9 +52,9 @@ def expected(table, case):
     return texts.get(case.name, "")
 
 
-def difference(table, case, stage):
+def difference(table, case, stage, speaks_json=True):
     """Unified diff from what must be to what is; empty when they are equal."""
-    is_now = transcript.render(case, stage.play(table, case))
+    is_now = transcript.render(case, stage.play(table, case, speaks_json))
     must_be = expected(table, case)
     return "".join(difflib.unified_diff(must_be.splitlines(True), is_now.splitlines(True),
                                         "must be", "is", n=2))

@@ -41,8 +41,9 @@ class Stage:
              sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._send({name: str(path) for name, path in programs.items()})
 
-    def play(self, table, case):
-        self._send((table, case.name))
+    def play(self, table, case, speaks_json=True):
+        """`speaks_json`: whether the stand-in for iscsid is like ours, or like the reference."""
+        self._send((table, case.name, speaks_json))
         result = self._receive()
         if isinstance(result, Exception):
             raise result
@@ -94,7 +95,7 @@ def _fresh_machine():
         _mount_tmpfs(path)
 
 
-def _play(case, programs):
+def _play(case, programs, speaks_json):
     is_reference = programs["iscsiadm"] == REFERENCE_ADM
     _fresh_machine()
     machine = states.Machine()
@@ -103,7 +104,8 @@ def _play(case, programs):
         build(machine)
     daemon = None
     if case.daemon:
-        daemon = Daemon(case.daemon, in_sysfs=is_reference or case.daemon.kernel)
+        daemon = Daemon(case.daemon, in_sysfs=is_reference or case.daemon.kernel,
+                        speaks_json=speaks_json)
     target = ScriptedTarget(case.target) if case.target else None
     before = tree.snapshot()
     try:
@@ -145,13 +147,13 @@ def _main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     while True:
         try:
-            table, name = _read(requests)
+            table, name, speaks_json = _read(requests)
         except EOFError:
             return
         module = importlib.import_module(f"differential.cases.{table}")
         case = next(c for c in module.CASES if c.name == name)
         try:
-            _write(answers, _play(case, programs))
+            _write(answers, _play(case, programs, speaks_json))
         except Exception as error:  # reported where the scenario was asked for
             _write(answers, RuntimeError(f"{table}/{name}: {error!r}"))
 

@@ -29,6 +29,17 @@ def test_scenario(table, case, stage):
     assert not text, f"\n{text}"
 
 
+# The kernel's sessions are all that the reference's iscsid has.
+WITH_DAEMON = [(table, case) for table, case in ALL if case.daemon and case.daemon.kernel]
+
+
+@pytest.mark.parametrize("table,case", WITH_DAEMON, ids=[f"{t}/{c.name}" for t, c in WITH_DAEMON])
+def test_scenario_with_the_references_iscsid(table, case, stage):
+    text = run.difference(table, case, stage, speaks_json=False)
+
+    assert not text, f"\n{text}"
+
+
 def test_every_transcript_has_its_scenario():
     for table in run.tables():
         for kind in ("transcripts", "ours"):

@@ -38,6 +38,11 @@ s.bind("\\0" + sys.argv[2])
 s.listen(8)
 while True:
     client = s.accept()[0]
+    if client.recv(1, socket.MSG_PEEK) != b"{":
+        # The question by which iscsiadm finds out who we are, and our mark in the answer.
+        client.sendall(bytes([10]).ljust(2448, b"\\0") + b"+json/1".ljust(16, b"\\0"))
+        client.close()
+        continue
     request = json.loads(client.makefile().readline())["request"]
     for line in answers.get(request, []) + [{"done": True, "code": 0}]:
         client.sendall(json.dumps(line).encode() + b"\\n")

@@ -43,7 +43,7 @@ ScanOutcome scan(const Sysfs& sysfs, const ScanRequest& request) {
     for (const auto& lun : sysfs.luns(request.sid)) {
         ++outcome.luns;
         if (!lun.block_device.empty()) ++outcome.devices;
-        if (!request.wake_only) {
+        if (!request.wake_only && request.queue_depth > 0) {
             write_attribute(device(lun) + "/queue_depth", fmt::format("{}", request.queue_depth));
         }
     }

@@ -14,7 +14,7 @@ namespace iscsi::datapath::kernel {
 struct ScanRequest {
     std::uint32_t sid = 0;
     std::uint32_t host_no = 0;
-    std::int32_t queue_depth = 32;  // for each LUN, as far as it allows
+    std::int32_t queue_depth = 32;  // for each LUN, as far as it allows; 0: as it is
     bool rescan_known = false;      // ask the known LUNs for their size again
     bool wake_only = false;         // no scan: only set LUNs running that the kernel gave up
 };
