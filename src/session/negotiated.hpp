@@ -26,6 +26,9 @@ struct NegotiatedParameters {
     std::uint32_t max_outstanding_r2t = 1;
     bool data_pdu_in_order = true;
     bool data_sequence_in_order = true;
+    // Whether the target has answered these two; it need not, as Yes is the default.
+    bool data_pdu_in_order_answered = false;
+    bool data_sequence_in_order_answered = false;
     std::uint32_t error_recovery_level = 0;
     std::uint32_t default_time2wait = 2;
     std::uint32_t default_time2retain = 20;

@@ -285,6 +285,8 @@ std::expected<NegotiatedParameters, NegotiationError> Negotiation::finish() cons
     params.max_outstanding_r2t = outcome(Key::MaxOutstandingR2t);
     params.data_pdu_in_order = outcome(Key::DataPduInOrder) != 0;
     params.data_sequence_in_order = outcome(Key::DataSequenceInOrder) != 0;
+    params.data_pdu_in_order_answered = slot(Key::DataPduInOrder).state == State::Agreed;
+    params.data_sequence_in_order_answered = slot(Key::DataSequenceInOrder).state == State::Agreed;
     params.error_recovery_level = outcome(Key::ErrorRecoveryLevel);
     params.default_time2wait = outcome(Key::DefaultTime2Wait);
     params.default_time2retain = outcome(Key::DefaultTime2Retain);

@@ -31,7 +31,7 @@ def render(case, outcome):
     lines = [f"==== {case.name}"]
     for step in outcome.steps:
         lines.append(f"$ {step.line}")
-        for mark, text in (("O", step.out), ("E", _without_hints(step.err))):
+        for mark, text in (("O", step.out), ("E", without_hints(step.err))):
             shown = [f"{mark}|{normalise(line)}" for line in text.split("\n")[:-1]]
             lines += sorted(shown) if case.unordered else shown
             if text and not text.endswith("\n"):
@@ -42,7 +42,7 @@ def render(case, outcome):
     return "\n".join(lines) + "\n"
 
 
-def _without_hints(text):
+def without_hints(text):
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_HINT))
 
 

@@ -71,8 +71,10 @@ std::vector<ParamValue> negotiated_params(const session::LoggedIn& login, std::i
     list.flag(Param::ImmDataEn, params.immediate_data);
     list.number(Param::FirstBurst, params.first_burst_length);
     list.number(Param::MaxBurst, params.max_burst_length);
-    list.flag(Param::PduInorderEn, params.data_pdu_in_order);
-    list.flag(Param::DataseqInorderEn, params.data_sequence_in_order);
+    // Compat: sysfs shows 0 where the target has not answered the key (LIO does not).
+    list.flag(Param::PduInorderEn, params.data_pdu_in_order && params.data_pdu_in_order_answered);
+    list.flag(Param::DataseqInorderEn,
+              params.data_sequence_in_order && params.data_sequence_in_order_answered);
     list.number(Param::Erl, params.error_recovery_level);
     if (transport.can(kCapMarkers)) {
         list.flag(Param::IfmarkerEn, false);
