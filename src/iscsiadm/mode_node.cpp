@@ -108,7 +108,7 @@ std::string describe_new(const record::Node& node) {
                        node.conn[0].address, node.conn[0].port, node.tpgt, node.name);
 }
 
-base::Status add_static(App& app, NodeId id, const record::Iface& iface) {
+record::Node static_node(App& app, NodeId id, const record::Iface& iface) {
     record::Node node = app.conf().node;
     node.name = std::move(id.target);
     node.tpgt = id.tpgt;
@@ -118,11 +118,7 @@ base::Status add_static(App& app, NodeId id, const record::Iface& iface) {
     node.discovery_address.clear();
     node.discovery_port = 0;
     node.iface = iface;
-    ISCSI_TRY_VOID(app.store().add(node));
-    app.report().event({.what = Event::What::NodeAdded,
-                        .text = fmt::format("New iSCSI node {} added", describe_new(node)),
-                        .node = store::node_id(node)});
-    return {};
+    return node;
 }
 
 // The portals that a new record is wanted for: the one given, else every known one that matches.
@@ -151,13 +147,18 @@ int add_nodes(App& app, const NodePattern& pattern) {
                         "Error while adding record: no objects found. Name a target and a portal.");
     }
     const auto iface = app.iface_for_records(pattern.iface);
-    for (const auto& id : *portals) {
-        const auto added = add_static(app, id, iface);
-        if (added && !pattern.iface) make_iface_directory(app);
-        if (added) continue;
+    std::vector<record::Node> nodes;
+    for (const auto& id : *portals) nodes.push_back(static_node(app, id, iface));
+    if (const auto added = app.store().add_all(nodes); !added) {
         app.out().error_text(added.error().message);
         return app.fail(added.error().code, fmt::format("Error while adding record: {}",
                                                         base::error_text(added.error().code)));
+    }
+    if (!pattern.iface) make_iface_directory(app);
+    for (const auto& node : nodes) {
+        app.report().event({.what = Event::What::NodeAdded,
+                            .text = fmt::format("New iSCSI node {} added", describe_new(node)),
+                            .node = store::node_id(node)});
     }
     return kSuccess;
 }

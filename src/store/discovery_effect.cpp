@@ -47,24 +47,6 @@ bool is_of_source(const Node& node, const DiscoveryRun& run) {
 
 }  // namespace
 
-// Writes many records: their texts are synced together, then each is locked for by itself, for
-// others want their turn.
-base::Status Store::put_nodes(std::span<const Node> nodes) {
-    constexpr std::size_t kBatch = 64;  // each has a file open until it is in its place
-    while (!nodes.empty()) {
-        const auto batch = nodes.first(std::min(nodes.size(), kBatch));
-        nodes = nodes.subspan(batch.size());
-        std::vector<std::string> texts;
-        for (const Node& node : batch) texts.push_back(record::print_file(node));
-        ISCSI_TRY(const auto ready, tree_.prepare(texts));
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-            ISCSI_TRY(const auto lock, tree_.lock());
-            ISCSI_TRY_VOID(put_node(batch[i], &ready[i]));
-        }
-    }
-    return tree_.commit();
-}
-
 base::Status Store::remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect) {
     std::set<NodeId> found;
     for (const Node& node : effect.nodes) found.insert(node_id(node));
@@ -102,7 +84,7 @@ base::Result<DiscoveryEffect> Store::apply_discovery(const DiscoveryRun& run) {
             effect.nodes.push_back(keep ? std::move(*present) : std::move(node));
         }
     }
-    ISCSI_TRY_VOID(put_nodes(to_write));
+    ISCSI_TRY_VOID(add_all(to_write));
     if (run.ops.remove) ISCSI_TRY_VOID(remove_stale(run, effect));
     return effect;
 }

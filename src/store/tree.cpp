@@ -130,7 +130,16 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
                                       : "is damaged: nothing in it is a record.");
 }
 
+bool Tree::holds(const std::string& path, std::string_view text) const {
+    constexpr std::uint32_t kOwnersBits = 0600;
+    const auto content = files_.read(path, kRecordBytesMax);
+    if (!content || *content != text) return false;
+    const auto info = files_.info(path);
+    return info && info->kind == os::FileKind::Regular && info->mode == kOwnersBits;
+}
+
 base::Status Tree::write(const std::string& path, std::string_view text) {
+    if (holds(path, text)) return {};
     os::remove_stale_scratch(files_, paths_.dbroot);
     const auto written = os::replace_file(files_, {path, text, paths_.dbroot});
     if (!written) return fail_on("Could not write", path, written.error());

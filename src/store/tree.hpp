@@ -75,7 +75,10 @@ public:
         return true;
     }
 
+    // Nothing is done where the file already holds just that.
     base::Status write(const std::string& path, std::string_view text);
+    // Whether a file has this content, and the mode that we give our files.
+    bool holds(const std::string& path, std::string_view text) const;
     // The same in halves, for many records at once: texts are made ready (no lock needed), then
     // each takes its place.
     base::Result<std::vector<os::ScratchFile>> prepare(const std::vector<std::string>& texts);
