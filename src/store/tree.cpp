@@ -113,6 +113,14 @@ std::optional<record::Warning> exposed(os::Files& files, const std::string& path
 
 void Tree::warn_if_exposed(const std::string& path) const {
     if (const auto warning = exposed(files_, path)) warn(path, *warning);
+    // Who may write to the directory may put a record of his own in the place of this one.
+    constexpr std::uint32_t kOthersWrite = 0022;
+    const std::string directory = parent_of(path);
+    const auto info = files_.info(directory);
+    if (!info || (info->mode & kOthersWrite) == 0) return;
+    warn(directory,
+         {0, fmt::format("others may replace the records in it (mode {:04o}); run `chmod 700 {}`",
+                         info->mode, directory)});
 }
 
 base::Result<std::optional<std::string>> Tree::read_text(const std::string& path,
