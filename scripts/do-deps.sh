@@ -3,14 +3,14 @@
 # Usage: ./do deps [--test]              install what building (and with --test: testing) needs
 set -euo pipefail
 build=(g++ meson ninja-build pkg-config libfmt-dev libasio-dev libisal-dev libssl-dev libkmod-dev
-    libsystemd-dev libmount-dev libfuse3-dev nlohmann-json3-dev libgtest-dev libgmock-dev
+    libmount-dev libfuse3-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     liburing-dev kmod)
 # What the demo needs besides: a real target and a file system to put on its disk.
 demo=(tgt e2fsprogs util-linux iproute2 procps)
 test=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev libbenchmark-dev
     python3 python3-pytest python3-pytest-timeout python3-pytest-xdist
     open-iscsi istgt open-isns-server libiscsi-bin user-mode-linux
-    fio xfsprogs strace ccache psmisc)
+    fio xfsprogs strace ccache psmisc systemd)
 wanted=("${build[@]}" "${demo[@]}")
 [ "${1:-}" = --test ] && wanted+=("${test[@]}")
 

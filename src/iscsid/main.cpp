@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "base/log.hpp"
@@ -46,8 +47,8 @@ std::string socket_name() {
     return name != nullptr && *name != '\0' ? name : std::string(control::kSocketName);
 }
 
-base::Result<os::Fd> listen() {
-    if (os::Fd inherited = os::inherited_socket()) return inherited;
+base::Result<os::Fd> listen(os::Fd inherited) {
+    if (inherited) return inherited;
     constexpr int kBacklog = 512;  // a boot logs in to many targets at once
     const std::string name = socket_name();
     auto socket =
@@ -94,9 +95,9 @@ void raise_descriptor_limit() {
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int serve(const Options& options, std::optional<os::Background> background) {
+int serve(const Options& options, os::Fd inherited, std::optional<os::Background> background) {
     // The socket first: where another iscsid has it, no pid file is made either.
-    auto listening = listen();
+    auto listening = listen(std::move(inherited));
     if (!listening) return complain(listening.error().message);
     auto pid_file = base::Result<os::PidFile>(os::PidFile());
     if (!options.pid_file.empty()) pid_file = os::PidFile::acquire(options.pid_file);
@@ -136,11 +137,12 @@ int run(int argc, char* argv[]) {
     }
     const auto& options = std::get<Options>(parsed);
     ::umask(0077);
-    if (options.foreground) return serve(options, std::nullopt);
+    os::Fd inherited = os::inherited_socket();
+    if (options.foreground) return serve(options, std::move(inherited), std::nullopt);
     auto background = os::Background::enter();
     if (!background) return complain(background.error().message);
     if (::chdir("/") != 0) return complain("cannot change to /");
-    return serve(options, std::move(*background));
+    return serve(options, std::move(inherited), std::move(*background));
 }
 
 }  // namespace

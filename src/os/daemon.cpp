@@ -13,11 +13,7 @@
 #include <string_view>
 
 #include "base/numbers.hpp"
-
-#if __has_include(<systemd/sd-daemon.h>)
-#include <systemd/sd-daemon.h>
-#define ISCSI_HAVE_SYSTEMD 1
-#endif
+#include "os/unix_socket.hpp"
 
 namespace iscsi::os {
 
@@ -100,24 +96,26 @@ void Background::ready() {
     pipe_.reset();
 }
 
-#ifdef ISCSI_HAVE_SYSTEMD
-
 void notify_service_manager(const std::string& state) {
-    (void)::sd_notify(/*unset_environment=*/0, state.c_str());  // nobody there: nobody to tell
+    const char* const where = std::getenv("NOTIFY_SOCKET");
+    if (where == nullptr || (where[0] != '/' && where[0] != '@')) return;
+    const bool abstract = where[0] == '@';
+    // A manager that is not there, or does not listen, is not to be told.
+    (void)send_datagram({.name = where + (abstract ? 1 : 0), .abstract = abstract}, state);
 }
 
 Fd inherited_socket() {
-    if (::sd_listen_fds(/*unset_environment=*/1) != 1) return {};
-    const int first = SD_LISTEN_FDS_START;
-    ::fcntl(first, F_SETFL, ::fcntl(first, F_GETFL) | O_NONBLOCK);
-    return Fd(first);
+    constexpr int kFirst = 3;
+    const char* const pid = std::getenv("LISTEN_PID");
+    const char* const count = std::getenv("LISTEN_FDS");
+    const bool ours = pid != nullptr && count != nullptr &&
+                      base::parse_unsigned(pid) == static_cast<std::uint64_t>(::getpid()) &&
+                      base::parse_unsigned(count) == 1U;
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
+    if (!ours || !listens(kFirst)) return {};
+    ::fcntl(kFirst, F_SETFD, FD_CLOEXEC);
+    ::fcntl(kFirst, F_SETFL, ::fcntl(kFirst, F_GETFL) | O_NONBLOCK);
+    return Fd(kFirst);
 }
-
-#else
-
-void notify_service_manager(const std::string&) {}
-Fd inherited_socket() { return {}; }
-
-#endif
 
 }  // namespace iscsi::os

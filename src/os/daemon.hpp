@@ -45,7 +45,8 @@ private:
 
 // Tells systemd, when it is there: "READY=1", "STATUS=...", "STOPPING=1". No effect otherwise.
 void notify_service_manager(const std::string& state);
-// The listening socket that the service manager made (LISTEN_FDS), or none.
+// The listening socket that the service manager made (LISTEN_FDS), or none. It is meant for the
+// process that was started: call before the step into the background.
 Fd inherited_socket();
 
 }  // namespace iscsi::os

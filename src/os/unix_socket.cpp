@@ -106,6 +106,26 @@ std::optional<Fd> accept_unix(int listening) {
     return fd;
 }
 
+base::Status send_datagram(UnixAddress address, std::string_view text) {
+    ISCSI_TRY(const Address target, make_address(address));
+    const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd) return base::fail_errno(ErrorCode::Internal, errno, "socket");
+    if (::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL, generic(target.storage),
+                 target.length) < 0) {
+        return base::fail_errno(code_of(errno), errno, describe(address));
+    }
+    return {};
+}
+
+bool listens(int socket) {
+    const auto is = [socket](int option, int wanted) {
+        int value = 0;
+        socklen_t length = sizeof value;
+        return ::getsockopt(socket, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
+    };
+    return is(SO_DOMAIN, AF_UNIX) && is(SO_TYPE, SOCK_STREAM) && is(SO_ACCEPTCONN, 1);
+}
+
 std::optional<PeerCredentials> peer_credentials(int socket) {
     ucred peer{};
     socklen_t length = sizeof peer;

@@ -32,6 +32,11 @@ base::Result<Fd> listen_unix(SocketKind kind, UnixAddress address, int backlog);
 // The next connection that waits, nonblocking; nullopt: none waits (any more).
 std::optional<Fd> accept_unix(int listening);
 
+// One datagram to whoever is bound there. Errors as those of connect_unix(); does not block.
+base::Status send_datagram(UnixAddress address, std::string_view text);
+// Whether the descriptor is a Unix stream socket that listens.
+bool listens(int socket);
+
 struct PeerCredentials {
     pid_t pid;
     uid_t uid;

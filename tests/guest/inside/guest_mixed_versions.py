@@ -188,6 +188,8 @@ def test_a_session_goes_on_with_the_other_iscsid(first, second):
     pair.end()
 
     pair = Pair(second, second)
+    oom = pathlib.Path(f"/proc/{pair.iscsid.pid}/oom_score_adj")
+    assert second is THEIRS or oom.read_text() == "-1000\n"
     try:
         # The reference logs in again whatever it finds; ours only what has lost its connection.
         wait_for(lambda: states(pair) == {sid: ("LOGGED IN", "NO CHANGE")}, 30,
