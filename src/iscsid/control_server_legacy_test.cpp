@@ -146,7 +146,7 @@ TEST(ControlServerLegacy, ANotificationIsTakenWithItsPayload) {
 }
 
 TEST(ControlServerLegacy, StopIsAnsweredAndPassedOn) {
-    const Server server;
+    Server server;
     EXPECT_EQ(ask(server, {.command = legacy::ImmediateStop}).code, ErrorCode::Success);
     EXPECT_TRUE(server.was_stopped());
 }

@@ -243,7 +243,7 @@ TEST(ControlServer, NoWaitIsAnsweredWhenTheLoginIsAccepted) {
 }
 
 TEST(ControlServer, StopIsAnsweredAndPassedOn) {
-    const Server server;
+    Server server;
     EXPECT_EQ(only_done(ask(server, control::Stop{})), control::Done{});
     EXPECT_TRUE(server.was_stopped());
 }

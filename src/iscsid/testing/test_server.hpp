@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
-#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -72,7 +71,10 @@ public:
         EXPECT_TRUE(socket);
         return std::move(*socket);
     }
-    bool was_stopped() const { return stopped_; }
+    // Waits for it: the answer to the request is sent before.
+    bool was_stopped() {
+        return stopped_.get_future().wait_for(kPatience) == std::future_status::ready;
+    }
 
 private:
     static inline int count_ = 0;
@@ -85,9 +87,9 @@ private:
     Registry registry_{around_, path_, [](const std::string&) -> base::Result<datapath::DataPath*> {
                            return base::fail(base::ErrorCode::TransportNotFound, "no kernel");
                        }};
-    std::atomic<bool> stopped_ = false;
+    std::promise<void> stopped_;
     Requests requests_{registry_,
-                       {.stop = [this] { stopped_ = true; },
+                       {.stop = [this] { stopped_.set_value(); },
                         .config_file = "/conf",
                         .initiatorname_file = "/name"}};
     std::unique_ptr<ControlServer> server_;
