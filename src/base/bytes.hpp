@@ -22,7 +22,8 @@ inline ConstByteSpan as_bytes(std::string_view text) {
 
 inline std::string_view as_text(ConstByteSpan bytes) {
     // The one sanctioned view of bytes as characters; char may alias anything.
-    return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
+    const void* first = bytes.data();
+    return {static_cast<const char*>(first), bytes.size()};
 }
 
 // Reads a big-endian number of `Width` bytes at `offset`. The caller has checked the length:

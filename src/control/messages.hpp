@@ -25,11 +25,11 @@ namespace iscsi::control {
 inline constexpr std::string_view kSocketName = "ISCSIADM_ABSTRACT_NAMESPACE";
 inline constexpr const char* kSocketVariable = "ISCSID_SOCKET";
 
-inline constexpr std::size_t kRequestBytesMax = 8 * 1024 * 1024;  // of one line
-inline constexpr std::size_t kItemsMax = 1024;                    // logins or sids in one request
-inline constexpr std::size_t kRecordBytesMax = 64 * 1024;         // text of one record
+inline constexpr std::size_t kRequestBytesMax = 8U << 20;  // of one line
+inline constexpr std::size_t kItemsMax = 1024;             // logins or sids in one request
+inline constexpr std::size_t kRecordBytesMax = 64U << 10;  // text of one record
 // An answer line longer than this is no answer of iscsid.
-inline constexpr std::size_t kAnswerBytesMax = 4 * 1024 * 1024;
+inline constexpr std::size_t kAnswerBytesMax = 4U << 20;
 
 // Requests -----------------------------------------------------------------------------------
 

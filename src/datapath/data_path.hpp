@@ -141,6 +141,7 @@ public:
     // without a socket. The others get a socket on which the login is over, and have no use for
     // these three.
     virtual bool carries_login() const { return false; }
+    // NOLINTNEXTLINE(performance-unnecessary-value-param)
     virtual void set_pdu_handler(PduHandler /*handler*/) {}
     virtual base::Status bind(SessionKey key, ConnectedSocket socket);
     virtual base::Status send_pdu(SessionKey key, const proto::Bhs& bhs, base::ConstByteSpan data);

@@ -133,6 +133,7 @@ void KernelDataPath::on_logout_response(Session& session, const proto::LogoutRes
 void KernelDataPath::on_overrun() {
     base::log(LogLevel::Warning, "the kernel's iSCSI events came too fast, some were lost");
     std::vector<SessionKey> keys;
+    keys.reserve(sessions_.size());
     for (const auto& [key, session] : sessions_) keys.push_back(key);
     for (const auto key : keys) {
         Session* session = find(key);

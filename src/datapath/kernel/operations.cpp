@@ -94,7 +94,7 @@ base::Result<KernelSession> Operations::create(const TransportView& transport,
                                .queue_depth = to_u16(settings.queue_depth)};
     ISCSI_TRY(const Outcome created, channel_.demand(create_session(transport.handle, limits),
                                                      "the kernel cannot create a session"));
-    const KernelSession session{transport, created.sid, created.host_no};
+    KernelSession session{transport, created.sid, created.host_no};
     const auto connected =
         channel_.demand(create_conn(session.connection()), "the kernel cannot create a connection");
     if (!connected) {

@@ -75,6 +75,7 @@ TEST(Uevent, AnswersAndEventsAreToldApart) {
     const auto answer = event(UeventType::CreateSession, 7, 2);
     const auto error = event(UeventType::ConnError, 7, 0, 1020);
     const auto gone = event(UeventType::DestroyedSession, 2, 7);
+    // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): a later kernel may send it
     const auto unknown = event(static_cast<UeventType>(150), 0, 0);
 
     EXPECT_EQ(std::get<Answer>(*decode(answer)).sid, 7u);
