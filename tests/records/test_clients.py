@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Real clients drive our iscsiadm: os-brick's connector, and the command lines of libvirt."""
+"""Real clients drive our iscsiadm: os-brick's connector, the Ansible module, libvirt's command lines.
+"""
 
 import json
 import os
@@ -27,16 +28,27 @@ def machine(box):
     return Initiator(box).start()
 
 
-def brick(box, *actions):
+def run_client(box, module, job):
+    """Runs a Python module that finds our iscsiadm in PATH and speaks JSON."""
     tools = box.dir / "tools"
     tools.mkdir(exist_ok=True)
     if not (tools / "iscsiadm").is_symlink():
         (tools / "iscsiadm").symlink_to(ours())
     environment = {**PYTHON_ENV, "PATH": f"{tools}:{os.environ['PATH']}"}
-    job = {"lock_path": str(box.dir / "locks"), "actions": actions}
-    done = box.run([sys.executable, "-m", "records.brick"], 60, env=environment,
-                   stdin=json.dumps(job)).ok()
+    done = box.run([sys.executable, "-m", module], 60, env=environment, stdin=json.dumps(job))
+    assert done.out.startswith(("{", "[", "\n{")), done
     return json.loads(done.out)
+
+
+def brick(box, *actions):
+    return run_client(box, "records.brick",
+                      {"lock_path": str(box.dir / "locks"), "actions": actions})
+
+
+def ansible(box, **options):
+    """community.general.open_iscsi, as Ansible runs it on the managed machine."""
+    return run_client(box, "ansible_collections.community.general.plugins.modules.open_iscsi",
+                      {"ANSIBLE_MODULE_ARGS": options})
 
 
 def volume(number, **more):
@@ -97,6 +109,38 @@ def test_os_brick_connects_and_disconnects_in_parallel(box, machine):
     assert len({session for session, _ in connected}) == 3
     assert machine.sessions() == {}
     assert [record(box, i) for i in numbers] == [None] * 3
+
+
+def test_ansible_discovers_logs_in_and_out(box, machine):
+    target = "iqn.2026-11.test:disk1"
+
+    found = ansible(box, portal="127.0.0.1", discover=True, show_nodes=True)
+    opened = ansible(box, target=target, login=True, auto_node_startup=True)
+    again = ansible(box, target=target, login=True, auto_node_startup=True)
+    startup = record(box, 1)["node.startup"]
+    closed = ansible(box, target=target, login=False)
+
+    assert found["changed"] and not found.get("failed")
+    assert sorted(found["nodes"]) == [f"iqn.2026-11.test:disk{i}" for i in range(4)]
+    assert opened["changed"] and opened["connection_changed"], opened
+    assert len(opened["devicenodes"]) == 1
+    assert not again["changed"], again
+    assert startup == "automatic"
+    assert closed["connection_changed"], closed
+    assert machine.sessions() == {}
+
+
+def test_ansible_logs_in_with_chap_and_is_told_of_a_wrong_secret(box, machine):
+    target = {"target": "iqn.2026-11.test:disk0", "login": True, "node_auth": "CHAP",
+              "node_user": USER}
+    ansible(box, portal="127.0.0.1", discover=True)
+
+    refused = ansible(box, **target, node_pass="wrong-secret-1")
+    opened = ansible(box, **target, node_pass=SECRET)
+
+    assert refused.get("failed"), refused
+    assert opened["connection_changed"], opened
+    assert len(machine.sessions()) == 1
 
 
 def test_libvirts_commands(box, machine):

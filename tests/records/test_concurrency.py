@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Many processes at the database at once, ours and Debian's: nothing lost, nothing torn, no waits.
 
-RECORDS_UPDATES: how many updates each of the eight does (default 100).
+RECORDS_UPDATES: how many updates each of the eight does (default 40).
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 from beds.tgtd import Lun, Target, Tgtd
 from records.lab import is_whole, keys_of, program
 
-UPDATES = int(os.environ.get("RECORDS_UPDATES", "100"))
+UPDATES = int(os.environ.get("RECORDS_UPDATES", "40"))
 # Of one command of ours, start and end of its process included, eight of them on two processors.
 WAIT_MAX = 1.0
 # One for each of the eight; none of them is limited in what it takes.
