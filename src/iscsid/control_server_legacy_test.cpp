@@ -124,10 +124,10 @@ TEST(ControlServerLegacy, OnlyASessionThatRunsIsInSync) {
 // As open-iscsi 2.1.8 answers them.
 TEST(ControlServerLegacy, WhatNobodyDoesIsRefusedAsTheReferenceDoes) {
     const Server server;
-    for (const std::uint32_t command : {0, 3, 4, 14, 20}) {
+    for (const std::uint32_t command : {0U, 3U, 4U, 14U, 20U}) {
         EXPECT_EQ(code_of(server, command), ErrorCode::InvalidRequest) << command;
     }
-    for (const std::uint32_t command : {5, 6, 16, 17, 18, 19}) {
+    for (const std::uint32_t command : {5U, 6U, 16U, 17U, 18U, 19U}) {
         EXPECT_EQ(code_of(server, command), ErrorCode::Generic) << command;
     }
     EXPECT_EQ(ask(server, {.command = legacy::SendTargets, .host_no = 0xffff}).code,
