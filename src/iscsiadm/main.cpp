@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "iscsiadm/app.hpp"
+#include "iscsiadm/complete.hpp"
 #include "iscsiadm/options.hpp"
 #include "iscsiadm/secret_values.hpp"
 
@@ -111,6 +112,11 @@ int main(int argc, char** argv) {
     prepare_process();
     Output output;
     const std::span<const char* const> args(argv, static_cast<std::size_t>(argc));
+    if (args.size() > 1 && args[1] == kCompleteWord) {
+        const Command command;
+        App app(command, output, iscsi::store::default_paths());
+        return run_completion(app, args.subspan(2));
+    }
     auto parsed = parse(args, output);
     if (const auto* exit = std::get_if<Exit>(&parsed)) return exit->status;
     return run(std::get<Command>(std::move(parsed)), output);

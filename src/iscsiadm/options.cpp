@@ -130,9 +130,22 @@ constexpr auto kModes = std::to_array<ModeInfo>({
      "[[-o operation] [-n name] [-v value]] "},
 });
 
+constexpr auto kOperations = std::to_array<OpInfo>({
+    {"new", Op::New, {Discovery, DiscoveryDb, Node, Session, Host, Iface}},
+    {"delete", Op::Delete, {Discovery, DiscoveryDb, Node, Host, Iface}},
+    {"update", Op::Update, {Discovery, DiscoveryDb, Node, Host, Iface}},
+    {"show", Op::Show, {DiscoveryDb, Node, Host, Iface}},
+    {"nonpersistent", Op::Nonpersistent, {Discovery, DiscoveryDb}},
+    {"apply", Op::Apply, {Iface}},
+    {"applyall", Op::ApplyAll, {Iface}},
+    {"login", Op::Login, {Host}},
+    {"logout", Op::Logout, {Host}},
+});
+
 }  // namespace
 
 std::span<const OptionInfo> options() { return kOptions; }
+std::span<const OpInfo> operations() { return kOperations; }
 std::span<const ModeInfo> modes() { return kModes; }
 
 void print_usage(Output& output) {

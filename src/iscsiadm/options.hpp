@@ -48,7 +48,15 @@ struct ModeInfo {
     std::string_view synopsis;  // its line of the usage text
 };
 
+// A word of -o, and the modes in which it does something.
+struct OpInfo {
+    std::string_view word;
+    Op op;
+    Modes modes;
+};
+
 std::span<const OptionInfo> options();
+std::span<const OpInfo> operations();
 std::span<const ModeInfo> modes();
 
 // Ends the program with this status; everything has been said.

@@ -32,17 +32,6 @@ struct Word {
     Value value;
 };
 
-constexpr Word<Op> kOps[] = {
-    {"new", Op::New},
-    {"delete", Op::Delete},
-    {"update", Op::Update},
-    {"show", Op::Show},
-    {"nonpersistent", Op::Nonpersistent},
-    {"apply", Op::Apply},
-    {"applyall", Op::ApplyAll},
-    {"login", Op::Login},
-    {"logout", Op::Logout},
-};
 constexpr Word<SubMode> kSubModes[] = {
     {"ping", SubMode::Ping},
     {"chap", SubMode::Chap},
@@ -303,15 +292,15 @@ Parser::Outcome Parser::take_sid(const std::string& text) {
 }
 
 Parser::Outcome Parser::take_op(std::string_view word) {
-    const auto op = find_word(kOps, word);
-    if (!op) {
+    const auto op = std::ranges::find(operations(), word, &OpInfo::word);
+    if (op == operations().end()) {
         output_.error("can not recognize operation: '{}'", word);
         std::vector<std::string_view> words;
-        for (const auto& known : kOps) words.push_back(known.text);
+        for (const auto& known : operations()) words.push_back(known.word);
         output_.hint(hint_for_word(word, words));
         return kInvalid;
     }
-    command_.ops.add(*op);
+    command_.ops.add(op->op);
     return std::nullopt;
 }
 
