@@ -252,7 +252,9 @@ private:
             .find({.target = target, .portal = {}, .iface = {}})
             .value_or(std::vector<store::NodeId>());
     }
-    Sessions sessions() { return list_sessions(app_.daemon(), {}).value_or(Sessions()); }
+    Sessions sessions() {
+        return list_sessions(app_.daemon(), {}).value_or(SessionList()).sessions;
+    }
 
     App& app_;
 };

@@ -83,6 +83,8 @@ base::Result<std::vector<store::FoundPortal>> ask(App& app,
     const auto log = [&app](base::LogLevel level, std::string_view text) {
         print_log(app.out(), level, text);
     };
+    const Waiting waiting(app.out(), fmt::format("Discovering at {}:{}", request.record.address,
+                                                 request.record.port));
     ISCSI_TRY(auto discovered, discovery::run_send_targets(request, random, log));
     std::vector<store::FoundPortal> portals;
     for (auto& each : discovered) {

@@ -44,12 +44,24 @@ struct Verdicts {
     std::string failure;  // of the request as a whole: each item has failed with its code
 };
 
+// "Logging in: 1 of 3 done"
+std::string progress_text(const control::Request& request, std::size_t done, std::size_t count) {
+    const std::string_view doing = std::holds_alternative<control::Login>(request) ? "Logging in"
+                                   : std::holds_alternative<control::Logout>(request)
+                                       ? "Logging out"
+                                       : "Rescanning";
+    return fmt::format("{}: {} of {} done", doing, done, count);
+}
+
 // Sends a request about `count` items and collects what is said of each.
 Verdicts ask(App& app, const control::Request& request, std::size_t count) {
     Verdicts verdicts{.items = std::vector<Verdict>(count), .failure = {}};
+    const Waiting waiting(app.out(), progress_text(request, 0, count));
+    std::size_t answered = 0;
     const auto take = [&](const control::Answer& answer) {
         if (const auto* item = std::get_if<control::ItemDone>(&answer)) {
             if (item->index >= count) return;
+            app.out().progress().update(progress_text(request, ++answered, count));
             verdicts.items[item->index] = {item->code, item->message, item->sid};
         } else if (const auto* notice = std::get_if<control::Notice>(&answer)) {
             app.out().notice(notice->text);

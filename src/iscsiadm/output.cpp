@@ -7,7 +7,10 @@
 
 namespace iscsi::iscsiadm {
 
-void Output::text(std::string_view text) { std::fwrite(text.data(), 1, text.size(), results_); }
+void Output::text(std::string_view text) {
+    progress_.hide();
+    std::fwrite(text.data(), 1, text.size(), results_);
+}
 
 void Output::error_text(std::string_view text) {
     for (const auto line : base::split(text, '\n')) {
@@ -25,6 +28,7 @@ void Output::hint(std::string_view text) {
 }
 
 void Output::plain_error(std::string_view text) {
+    progress_.hide();
     const auto whole = fmt::format("{}\n", text);
     std::fwrite(whole.data(), 1, whole.size(), errors_);
 }

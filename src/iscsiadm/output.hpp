@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "iscsiadm/progress.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -19,7 +20,7 @@ class Output {
 public:
     // The streams are borrowed.
     explicit Output(std::FILE* results = stdout, std::FILE* errors = stderr)
-        : results_(results), errors_(errors) {}
+        : results_(results), errors_(errors), progress_(errors) {}
 
     template <class... Args>
     void line(fmt::format_string<Args...> format, Args&&... args) {
@@ -50,11 +51,29 @@ public:
     // exists)". Nothing for Success.
     void reported(base::ErrorCode code);
 
+    // What stands on the terminal while a command waits; see Waiting.
+    Progress& progress() { return progress_; }
+
 private:
     std::FILE* results_;
     std::FILE* errors_;
     bool keeps_errors_ = false;
     std::vector<std::string> kept_errors_;
+    Progress progress_;
+};
+
+// The command waits as long as this lives.
+class Waiting {
+public:
+    Waiting(Output& output, std::string text) : output_(output) {
+        output_.progress().begin(std::move(text));
+    }
+    ~Waiting() { output_.progress().end(); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+private:
+    Output& output_;
 };
 
 }  // namespace iscsi::iscsiadm

@@ -49,3 +49,14 @@ def new_peer(box, kind):
 @pytest.fixture
 def new_tgtd(box):
     return lambda **options: Peer("tgtd", box, **options)
+
+
+@pytest.fixture
+def silent_host(box):
+    """An address that swallows every packet."""
+    for command in ("ip link add here type veth peer name there",
+                    "ip addr add 192.0.2.1/24 dev here",
+                    "ip link set here up", "ip link set there up",
+                    "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev here"):
+        box.run(command.split()).ok()
+    return "192.0.2.2:3260"

@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Addresses where no target answers: the right code, the right message, in time."""
 
-import pytest
-
 from e2e.test_login import failed_login
 
 NAME = "iqn.2026-11.test:gone"
-
-
-@pytest.fixture
-def silent_host(box):
-    """An address that swallows every packet."""
-    for command in ("ip link add here type veth peer name there",
-                    "ip addr add 192.0.2.1/24 dev here",
-                    "ip link set here up", "ip link set there up",
-                    "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev here"):
-        box.run(command.split()).ok()
-    return "192.0.2.2:3260"
 
 
 def test_discovery_at_a_closed_port(initiator):
