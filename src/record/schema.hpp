@@ -82,6 +82,10 @@ struct KeyInfo {
     // Keys younger than 2.1.8 are printed only when they differ from their default, so that an
     // older version can still read a record that does not use them.
     std::string_view since = kSinceBeginning;
+    // The attribute in sysfs that tells the value in force: of the session or its connection for
+    // node.*, of the iscsi_iface object for iface.*, of the iscsi_flashnode object for flashnode.*.
+    // Empty: none.
+    std::string_view sysfs = {};
 };
 
 // Remarks for the operator about values that were understood only in part, in open-iscsi's words.

@@ -23,12 +23,14 @@ void add_flash_session(auto add) {
         {.name = "flashnode.session.data_seq_in_order", .doc = "DataSequenceInOrder."});
     add(ISCSI_AT(session.data_pdu_in_order),
         {.name = "flashnode.session.data_pdu_in_order", .doc = "DataPDUInOrder."});
-    add(ISCSI_AT(session.chap_auth_en),
-        {.name = "flashnode.session.chap_auth_en", .doc = "Authenticate with CHAP."});
-    add(ISCSI_AT(session.discovery_logout_en),
-        {.name = "flashnode.session.discovery_logout_en", .doc = "Log out after discovery."});
+    add(ISCSI_AT(session.chap_auth_en), {.name = "flashnode.session.chap_auth_en",
+                                         .doc = "Authenticate with CHAP.",
+                                         .sysfs = "chap_auth"});
+    add(ISCSI_AT(session.discovery_logout_en), {.name = "flashnode.session.discovery_logout_en",
+                                                .doc = "Log out after discovery.",
+                                                .sysfs = "discovery_logout"});
     add(ISCSI_AT(session.bidi_chap_en),
-        {.name = "flashnode.session.bidi_chap_en", .doc = "Mutual CHAP."});
+        {.name = "flashnode.session.bidi_chap_en", .doc = "Mutual CHAP.", .sysfs = "bidi_chap"});
     add(ISCSI_AT(session.discovery_auth_optional),
         {.name = "flashnode.session.discovery_auth_optional",
          .doc = "Authentication of discovery is optional."});
@@ -77,12 +79,14 @@ void add_flash_session(auto add) {
 void add_flash_connection(auto add) {
     add(ISCSI_AT(conn[0].is_fw_assigned_ipv6), {.name = "flashnode.conn[0].is_fw_assigned_ipv6",
                                                 .doc = "The firmware assigned the IPv6 address."});
-    add(ISCSI_AT(conn[0].header_digest_en),
-        {.name = "flashnode.conn[0].header_digest_en", .doc = "Header digests."});
-    add(ISCSI_AT(conn[0].data_digest_en),
-        {.name = "flashnode.conn[0].data_digest_en", .doc = "Data digests."});
+    add(ISCSI_AT(conn[0].header_digest_en), {.name = "flashnode.conn[0].header_digest_en",
+                                             .doc = "Header digests.",
+                                             .sysfs = "header_digest"});
+    add(ISCSI_AT(conn[0].data_digest_en), {.name = "flashnode.conn[0].data_digest_en",
+                                           .doc = "Data digests.",
+                                           .sysfs = "data_digest"});
     add(ISCSI_AT(conn[0].snack_req_en),
-        {.name = "flashnode.conn[0].snack_req_en", .doc = "SNACK requests."});
+        {.name = "flashnode.conn[0].snack_req_en", .doc = "SNACK requests.", .sysfs = "snack_req"});
     add(ISCSI_AT(conn[0].tcp_timestamp_stat),
         {.name = "flashnode.conn[0].tcp_timestamp_stat", .doc = "State of TCP timestamps."});
     add(ISCSI_AT(conn[0].tcp_nagle_disable),
@@ -91,8 +95,9 @@ void add_flash_connection(auto add) {
         {.name = "flashnode.conn[0].tcp_wsf_disable", .doc = "Switch TCP window scaling off."});
     add(ISCSI_AT(conn[0].tcp_timer_scale),
         {.name = "flashnode.conn[0].tcp_timer_scale", .doc = "TCP timer scale."});
-    add(ISCSI_AT(conn[0].tcp_timestamp_en),
-        {.name = "flashnode.conn[0].tcp_timestamp_en", .doc = "TCP timestamps."});
+    add(ISCSI_AT(conn[0].tcp_timestamp_en), {.name = "flashnode.conn[0].tcp_timestamp_en",
+                                             .doc = "TCP timestamps.",
+                                             .sysfs = "tcp_timestamp_enable"});
     add(ISCSI_AT(conn[0].fragment_disable),
         {.name = "flashnode.conn[0].fragment_disable", .doc = "Switch IP fragmentation off."});
     add(ISCSI_AT(conn[0].max_xmit_dlength), {.name = "flashnode.conn[0].max_xmit_dlength",
@@ -157,7 +162,9 @@ template <>
 const Schema<Flashnode>& schema<Flashnode>() {
     static const Schema<Flashnode> instance = [] {
         std::vector<Key<Flashnode>> keys;
-        const auto add = [&](auto at, const KeyInfo& info) {
+        // The attribute is called as the end of the key, where nothing else is said.
+        const auto add = [&](auto at, KeyInfo info) {
+            if (info.sysfs.empty()) info.sysfs = info.name.substr(info.name.rfind('.') + 1);
             keys.push_back(key<Flashnode>(at, info));
         };
         add_flash_session(add);

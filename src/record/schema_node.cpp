@@ -16,14 +16,16 @@ constexpr Range kSegmentLengths{512, 16777215};  // RFC 7143 section 13.12 to 13
 constexpr Range kSeconds{0, kIntMax};
 
 void add_identity(Keys& keys) {
-    keys.push_back(key<Node>(
-        ISCSI_AT(name),
-        {.name = "node.name", .doc = "The target's iSCSI name.", .settable = Settable::Identity}));
+    keys.push_back(key<Node>(ISCSI_AT(name), {.name = "node.name",
+                                              .doc = "The target's iSCSI name.",
+                                              .settable = Settable::Identity,
+                                              .sysfs = "targetname"}));
     keys.push_back(
         key<Node>(ISCSI_AT(tpgt), {.name = "node.tpgt",
                                    .doc = "Target portal group tag of the portal; -1 when unknown.",
                                    .range = kTags,
-                                   .settable = Settable::Identity}));
+                                   .settable = Settable::Identity,
+                                   .sysfs = "tpgt"}));
     keys.push_back(key<Node>(ISCSI_AT(startup),
                              {.name = "node.startup", .doc = "When to log in: at boot, or not."}));
     keys.push_back(key<Node>(
@@ -76,23 +78,27 @@ void add_auth(Keys& keys) {
     keys.push_back(key<Node>(
         ISCSI_AT(session.auth.authmethod),
         {.name = "node.session.auth.authmethod", .doc = "Whether to authenticate with CHAP."}));
-    keys.push_back(key<Node>(
-        ISCSI_AT(session.auth.username),
-        {.name = "node.session.auth.username", .doc = "CHAP name that we give to the target."}));
+    keys.push_back(
+        key<Node>(ISCSI_AT(session.auth.username), {.name = "node.session.auth.username",
+                                                    .doc = "CHAP name that we give to the target.",
+                                                    .sysfs = "username"}));
     keys.push_back(
         key<Node>(ISCSI_AT(session.auth.password), {.name = "node.session.auth.password",
                                                     .doc = "CHAP secret that proves our name.",
-                                                    .visibility = Visibility::Masked}));
+                                                    .visibility = Visibility::Masked,
+                                                    .sysfs = "password"}));
     keys.push_back(length_key<Node>(ISCSI_AT(session.auth.password),
                                     {.name = "node.session.auth.password_length",
                                      .doc = "Length of the secret; follows from it."}));
     keys.push_back(key<Node>(ISCSI_AT(session.auth.username_in),
                              {.name = "node.session.auth.username_in",
-                              .doc = "CHAP name that the target gives to us (mutual CHAP)."}));
+                              .doc = "CHAP name that the target gives to us (mutual CHAP).",
+                              .sysfs = "username_in"}));
     keys.push_back(key<Node>(ISCSI_AT(session.auth.password_in),
                              {.name = "node.session.auth.password_in",
                               .doc = "CHAP secret that proves the target's name.",
-                              .visibility = Visibility::Masked}));
+                              .visibility = Visibility::Masked,
+                              .sysfs = "password_in"}));
     keys.push_back(length_key<Node>(ISCSI_AT(session.auth.password_in),
                                     {.name = "node.session.auth.password_in_length",
                                      .doc = "Length of the secret; follows from it."}));
@@ -107,19 +113,23 @@ void add_session_timeouts(Keys& keys) {
         {.name = "node.session.timeo.replacement_timeout",
          .doc = "Seconds that I/O waits for a lost session before it fails; 0: fail at once; "
                 "negative: wait for ever.",
-         .range = Range{kIntMin, kIntMax}}));
+         .range = Range{kIntMin, kIntMax},
+         .sysfs = "recovery_tmo"}));
     keys.push_back(key<Node>(ISCSI_AT(session.err_timeo.abort_timeout),
                              {.name = "node.session.err_timeo.abort_timeout",
                               .doc = "Seconds to wait for the answer to an abort.",
-                              .range = kSeconds}));
+                              .range = kSeconds,
+                              .sysfs = "abort_tmo"}));
     keys.push_back(key<Node>(ISCSI_AT(session.err_timeo.lu_reset_timeout),
                              {.name = "node.session.err_timeo.lu_reset_timeout",
                               .doc = "Seconds to wait for a logical unit reset.",
-                              .range = kSeconds}));
+                              .range = kSeconds,
+                              .sysfs = "lu_reset_tmo"}));
     keys.push_back(key<Node>(ISCSI_AT(session.err_timeo.tgt_reset_timeout),
                              {.name = "node.session.err_timeo.tgt_reset_timeout",
                               .doc = "Seconds to wait for a target reset.",
-                              .range = kSeconds}));
+                              .range = kSeconds,
+                              .sysfs = "tgt_reset_tmo"}));
     keys.push_back(key<Node>(ISCSI_AT(session.err_timeo.host_reset_timeout),
                              {.name = "node.session.err_timeo.host_reset_timeout",
                               .doc = "Seconds to wait for the session to come back after a reset.",
@@ -132,18 +142,22 @@ void add_session_iscsi(Keys& keys) {
                               .doc = "Stop answering R2Ts of a task that is being aborted."}));
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.initial_r2t),
                              {.name = "node.session.iscsi.InitialR2T",
-                              .doc = "Wait for the target's R2T before sending data."}));
+                              .doc = "Wait for the target's R2T before sending data.",
+                              .sysfs = "initial_r2t"}));
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.immediate_data),
                              {.name = "node.session.iscsi.ImmediateData",
-                              .doc = "Send data along with a write command."}));
+                              .doc = "Send data along with a write command.",
+                              .sysfs = "immediate_data"}));
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.first_burst_length),
                              {.name = "node.session.iscsi.FirstBurstLength",
                               .doc = "Most unsolicited bytes of a write.",
-                              .range = kSegmentLengths}));
+                              .range = kSegmentLengths,
+                              .sysfs = "first_burst_len"}));
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.max_burst_length),
                              {.name = "node.session.iscsi.MaxBurstLength",
                               .doc = "Most bytes of a solicited sequence.",
-                              .range = kSegmentLengths}));
+                              .range = kSegmentLengths,
+                              .sysfs = "max_burst_len"}));
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.default_time2retain),
                              {.name = "node.session.iscsi.DefaultTime2Retain",
                               .doc = "Seconds that tasks outlive their connection.",
@@ -159,10 +173,12 @@ void add_session_iscsi(Keys& keys) {
     keys.push_back(key<Node>(ISCSI_AT(session.iscsi.max_outstanding_r2t),
                              {.name = "node.session.iscsi.MaxOutstandingR2T",
                               .doc = "Outstanding R2Ts per task.",
-                              .range = Range{1, 65535}}));
-    keys.push_back(key<Node>(
-        ISCSI_AT(session.iscsi.erl),
-        {.name = "node.session.iscsi.ERL", .doc = "Error recovery level.", .range = Range{0, 2}}));
+                              .range = Range{1, 65535},
+                              .sysfs = "max_outstanding_r2t"}));
+    keys.push_back(key<Node>(ISCSI_AT(session.iscsi.erl), {.name = "node.session.iscsi.ERL",
+                                                           .doc = "Error recovery level.",
+                                                           .range = Range{0, 2},
+                                                           .sysfs = "erl"}));
     keys.push_back(key<Node>(
         ISCSI_AT(session.scan),
         {.name = "node.session.scan", .doc = "Scan for disks at login, or only when asked."}));
@@ -179,11 +195,13 @@ void add_connection(Keys& keys) {
     keys.push_back(key<Node>(ISCSI_AT(conn[0].address),
                              {.name = "node.conn[0].address",
                               .doc = "Address of the portal: IPv4, IPv6 or host name.",
-                              .settable = Settable::Identity}));
+                              .settable = Settable::Identity,
+                              .sysfs = "persistent_address"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].port), {.name = "node.conn[0].port",
                                                       .doc = "TCP port of the portal.",
                                                       .range = kPorts,
-                                                      .settable = Settable::Identity}));
+                                                      .settable = Settable::Identity,
+                                                      .sysfs = "persistent_port"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].startup),
                              {.name = "node.conn[0].startup",
                               .doc = "When to log in; either this or node.startup counts."}));
@@ -216,28 +234,34 @@ void add_connection_timeouts(Keys& keys) {
     keys.push_back(key<Node>(ISCSI_AT(conn[0].timeo.noop_out_interval),
                              {.name = "node.conn[0].timeo.noop_out_interval",
                               .doc = "Seconds of silence before the target is pinged; 0: never.",
-                              .range = kSeconds}));
+                              .range = kSeconds,
+                              .sysfs = "recv_tmo"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].timeo.noop_out_timeout),
                              {.name = "node.conn[0].timeo.noop_out_timeout",
                               .doc = "Seconds to wait for the answer to a ping.",
-                              .range = kSeconds}));
+                              .range = kSeconds,
+                              .sysfs = "ping_tmo"}));
 }
 
 void add_connection_iscsi(Keys& keys) {
     keys.push_back(key<Node>(ISCSI_AT(conn[0].iscsi.max_xmit_data_segment_length),
                              {.name = "node.conn[0].iscsi.MaxXmitDataSegmentLength",
                               .doc = "Most bytes per data segment that we send; 0: the target's.",
-                              .range = Range{0, 16777215}}));
+                              .range = Range{0, 16777215},
+                              .sysfs = "max_xmit_dlength"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].iscsi.max_recv_data_segment_length),
                              {.name = "node.conn[0].iscsi.MaxRecvDataSegmentLength",
                               .doc = "Most bytes per data segment that we take.",
-                              .range = kSegmentLengths}));
+                              .range = kSegmentLengths,
+                              .sysfs = "max_recv_dlength"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].iscsi.header_digest),
                              {.name = "node.conn[0].iscsi.HeaderDigest",
-                              .doc = "Checksums of headers, in order of preference."}));
+                              .doc = "Checksums of headers, in order of preference.",
+                              .sysfs = "header_digest"}));
     keys.push_back(key<Node>(ISCSI_AT(conn[0].iscsi.data_digest),
                              {.name = "node.conn[0].iscsi.DataDigest",
-                              .doc = "Checksums of data, in order of preference."}));
+                              .doc = "Checksums of data, in order of preference.",
+                              .sysfs = "data_digest"}));
     keys.push_back(key<Node>(
         ISCSI_AT(conn[0].iscsi.if_marker),
         {.name = "node.conn[0].iscsi.IFMarker", .doc = "Obsolete; never offered (RFC 7143)."}));
