@@ -9,6 +9,7 @@
 
 #include "discovery/send_targets_run.hpp"
 #include "iscsiadm/discovery_records.hpp"
+#include "iscsiadm/firmware_targets.hpp"
 #include "iscsiadm/iface_files.hpp"
 #include "iscsiadm/login.hpp"
 
@@ -159,17 +160,16 @@ std::vector<record::Iface> ifaces_of(const std::vector<Found>& found) {
     return ifaces;
 }
 
-int keep_and_print(App& app, const record::SendTargets& discovery,
+int keep_and_print(App& app, record::NodeDiscoveryType type, const store::DiscoveryId& source,
                    const std::vector<Found>& found) {
     auto portals = all_portals(found);
     if (portals.empty()) return app.fail(ErrorCode::NoObjectsFound, "No portals found");
-    const auto effect = app.store().apply_discovery(
-        {.type = record::NodeDiscoveryType::SendTargets,
-         .source = {.address = discovery.address, .port = discovery.port},
-         .portals = std::move(portals),
-         .ifaces = ifaces_of(found),
-         .ops = discovery_ops(app.command().ops),
-         .defaults = app.conf().node});
+    const auto effect = app.store().apply_discovery({.type = type,
+                                                     .source = source,
+                                                     .portals = std::move(portals),
+                                                     .ifaces = ifaces_of(found),
+                                                     .ops = discovery_ops(app.command().ops),
+                                                     .defaults = app.conf().node});
     if (!effect) return app.fail(effect.error());
     for (const auto& problem : effect->problems) app.out().error_text(problem.message);
     print_found(app, found);
@@ -178,7 +178,10 @@ int keep_and_print(App& app, const record::SendTargets& discovery,
 
 int run(App& app, const record::SendTargets& discovery, const std::vector<record::Iface>& ifaces) {
     const auto found = ask_through_all(app, discovery, ifaces);
-    if (found) return keep_and_print(app, discovery, *found);
+    if (found) {
+        return keep_and_print(app, record::NodeDiscoveryType::SendTargets,
+                              {.address = discovery.address, .port = discovery.port}, *found);
+    }
     const auto& error = found.error();
     if (!error.message.empty()) app.out().error_text(error.message);
     const int status = app.fail(
@@ -239,6 +242,29 @@ int discover_send_targets(App& app, const record::SendTargets& discovery) {
     const auto ifaces = chosen_ifaces(app);
     if (!ifaces) return app.fail(ifaces.error());
     return run(app, discovery, *ifaces);
+}
+
+int discover_firmware(App& app) {
+    const auto targets = boot_targets(app);
+    if (targets.empty()) return no_firmware_targets(app);
+    std::vector<store::FoundPortal> portals;
+    for (const auto& target : targets) {
+        portals.push_back(
+            {.target = target.name,
+             .portal = {.address = target.address, .port = target.port, .tpgt = firmware::kBootTag},
+             .initiator_name = target.initiator_name,
+             .auth = auth_of(target)});
+    }
+    auto ifaces = chosen_ifaces(app);
+    if (!ifaces) {
+        // Compat: said, and done without it.
+        app.out().error_text(ifaces.error().message);
+        ifaces = std::vector{app.iface_for_records({})};
+    }
+    std::vector<Found> found;
+    for (const auto& iface : *ifaces) found.push_back({iface, portals});
+    return keep_and_print(app, record::NodeDiscoveryType::Firmware, {.address = {}, .port = 0},
+                          found);
 }
 
 int discover_isns(App& app) {

@@ -15,5 +15,7 @@ int discover_stored(App& app);
 // By this record.
 int discover_send_targets(App& app, const record::SendTargets& discovery);
 int discover_isns(App& app);
+// -t fw: what the firmware booted from.
+int discover_firmware(App& app);
 
 }  // namespace iscsi::iscsiadm

@@ -105,6 +105,36 @@ Json session_list(std::span<const control::SessionInfo> sessions) {
     return list;
 }
 
+// Mode fw has no -S, so secrets are masked.
+Json boot_target(const firmware::BootTarget& target) {
+    const auto masked = [](const base::Secret& secret) {
+        return secret.empty() ? Json(nullptr) : Json("********");
+    };
+    const auto& nic = target.nic;
+    return {{"target", target.name},
+            {"portal", portal(target.address, target.port, firmware::kBootTag)},
+            {"lun", text_or_null(target.lun)},
+            {"of_this_boot", target.of_this_boot},
+            {"initiatorname", text_or_null(target.initiator_name)},
+            {"isid", text_or_null(target.isid)},
+            {"chap",
+             {{"username", text_or_null(target.username)},
+              {"password", masked(target.password)},
+              {"username_in", text_or_null(target.username_in)},
+              {"password_in", masked(target.password_in)}}},
+            {"nic",
+             {{"netdev", text_or_null(nic.netdev)},
+              {"hwaddress", text_or_null(nic.mac)},
+              {"dhcp", nic.uses_dhcp},
+              {"ipaddress", text_or_null(nic.ip_address)},
+              {"prefix_len", text_or_null(nic.prefix_length)},
+              {"subnet_mask", text_or_null(nic.subnet_mask)},
+              {"gateway", text_or_null(nic.gateway)},
+              {"primary_dns", text_or_null(nic.primary_dns)},
+              {"secondary_dns", text_or_null(nic.secondary_dns)},
+              {"vlan_id", text_or_null(nic.vlan)}}}};
+}
+
 Json counters(std::span<const control::Counter> counters) {
     Json object = Json::object();
     for (const auto& counter : counters) object[counter.name] = counter.value;
@@ -210,6 +240,14 @@ public:
                                       {"target", session.target},
                                       {"counters", counters(stats.counters)},
                                       {"extended", counters(stats.extended)}});
+    }
+    void boot_targets(std::span<const firmware::BootTarget> targets) override {
+        Json list = Json::array();
+        for (const auto& target : targets) list.push_back(boot_target(target));
+        document_["boot_targets"] = std::move(list);
+    }
+    void boot_problems(std::span<const std::string> problems) override {
+        for (const auto& problem : problems) out_.error_text(problem);
     }
     void event(const Event& event) override {
         const char* name = result_name(event.what);

@@ -5,7 +5,6 @@
 #include "iscsiadm/app.hpp"
 #include "iscsiadm/discover.hpp"
 #include "iscsiadm/discovery_records.hpp"
-#include "iscsiadm/firmware_targets.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -64,7 +63,7 @@ int discovery_mode(App& app) {
             }
             return discover_isns(app);
         case DiscoveryKind::Firmware:
-            return no_firmware_targets(app);
+            return discover_firmware(app);
         case DiscoveryKind::Slp:
             return no_slp(app);
         case DiscoveryKind::None:
@@ -99,7 +98,7 @@ int discoverydb_mode(App& app) {
             if (!command.discover) {
                 return usage(app, "Invalid command. Possibly missing --discover argument.");
             }
-            return no_firmware_targets(app);
+            return discover_firmware(app);
         case DiscoveryKind::Slp:
             return no_slp(app);
         case DiscoveryKind::None:

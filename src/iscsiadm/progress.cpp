@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
+
+#include "os/clock.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -27,7 +30,7 @@ void Progress::begin(std::string text) {
     end();
     if (::isatty(::fileno(stream_)) != 1) return;
     text_ = std::move(text);
-    began_ = Clock::now();
+    began_ = os::now();
     waiting_ = true;
     thread_ = std::thread([this] { run(); });
 }
@@ -59,7 +62,7 @@ void Progress::run() {
 }
 
 void Progress::show() {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(os::now() - began_);
     auto line = fmt::format("{}, {} s", text_, seconds.count());
     // A line that wraps can't be taken away again.
     line.resize(std::min(line.size(), columns_of(stream_) - 1), ' ');

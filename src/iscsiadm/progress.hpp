@@ -4,12 +4,13 @@
 // terminal: scripts take whatever stands there for a failure.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "base/instant.hpp"
 
 namespace iscsi::iscsiadm {
 
@@ -28,8 +29,6 @@ public:
     void hide();
 
 private:
-    using Clock = std::chrono::steady_clock;
-
     void run();
     void show();   // under the lock
     void erase();  // under the lock
@@ -40,7 +39,7 @@ private:
     std::condition_variable ended_;
     bool waiting_ = false;
     std::string text_;
-    Clock::time_point began_;
+    base::Instant began_;
     std::size_t shown_ = 0;  // columns of the line that stands there
 };
 

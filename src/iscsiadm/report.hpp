@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "control/messages.hpp"
+#include "firmware/boot_targets.hpp"
 #include "iscsiadm/output.hpp"
 #include "record/discovery.hpp"
 #include "record/iface.hpp"
@@ -91,6 +92,9 @@ public:
                           bool show_secrets) = 0;
     virtual void hosts(std::span<const HostView> hosts, std::int32_t level) = 0;
     virtual void stats(const control::SessionInfo& session, const control::StatsInfo& stats) = 0;
+    virtual void boot_targets(std::span<const firmware::BootTarget> targets) = 0;
+    // Why others are left out.
+    virtual void boot_problems(std::span<const std::string> problems) = 0;
     virtual void event(const Event& event) = 0;
 
     // The command is over; `status` is what the program ends with.

@@ -68,6 +68,12 @@ public:
     void stats(const control::SessionInfo& session, const control::StatsInfo& stats) override {
         print_stats(out_, session, stats);
     }
+    void boot_targets(std::span<const firmware::BootTarget> targets) override {
+        for (const auto& target : targets) out_.text(firmware::print(target));
+    }
+    void boot_problems(std::span<const std::string> problems) override {
+        for (const auto& problem : problems) out_.line("{}", problem);  // Compat: not an error
+    }
     void event(const Event& event) override {
         if (!event.text.empty()) out_.line("{}", event.text);
     }

@@ -33,11 +33,19 @@ Node node_for(const DiscoveryRun& run, const FoundPortal& found, const record::I
     node.discovery_address = run.source.address;
     node.discovery_port = run.source.address.empty() ? 0 : run.source.port;
     node.iface = record::copy_for_node(iface, run.defaults.iface);
-    if (run.type == record::NodeDiscoveryType::Firmware) {
-        node.startup = record::Startup::Onboot;
-        node.conn[0].startup = record::Startup::Onboot;
+    if (!found.initiator_name.empty()) node.iface.initiatorname = found.initiator_name;
+    if (found.auth) {
+        auto algorithms = std::move(node.session.auth.chap_algs);
+        node.session.auth = *found.auth;
+        node.session.auth.chap_algs = std::move(algorithms);
     }
     return node;
+}
+
+// Compat: a record that firmware brought gets this when it is found again, not before.
+void mark_onboot(Node& node) {
+    node.startup = record::Startup::Onboot;
+    node.conn[0].startup = record::Startup::Onboot;
 }
 
 bool is_of_source(const Node& node, const DiscoveryRun& run) {
@@ -80,6 +88,7 @@ base::Result<DiscoveryEffect> Store::apply_discovery(const DiscoveryRun& run) {
             if (!seen.insert(id).second) continue;
             auto present = load(id);
             const bool keep = present && !run.ops.update;
+            if (present && run.type == record::NodeDiscoveryType::Firmware) mark_onboot(node);
             if (!keep && (run.ops.add || run.ops.update)) to_write.push_back(node);
             effect.nodes.push_back(keep ? std::move(*present) : std::move(node));
         }

@@ -60,6 +60,9 @@ struct DiscoveryOps {
 struct FoundPortal {
     std::string target;
     record::Portal portal;
+    // From firmware alone: who we are to this target, and how to prove it.
+    std::string initiator_name = {};
+    std::optional<record::Auth> auth = {};
 };
 
 struct DiscoveryRun {

@@ -576,16 +576,35 @@ TEST_F(DiscoveryEffects, AnEmptiedRecordIsMended) {
     EXPECT_EQ(depth(), 32);
 }
 
-TEST_F(DiscoveryEffects, FirmwareRecordsStartOnboot) {
+TEST_F(DiscoveryEffects, FirmwareRecordsFoundAgainStartOnboot) {
     auto run = run_of({kFirst});
     run.type = record::NodeDiscoveryType::Firmware;
     run.source = {};
 
+    EXPECT_EQ(value_of(Store(paths_).apply_discovery(run)).nodes[0].startup,
+              record::Startup::Manual);
     const auto effect = value_of(Store(paths_).apply_discovery(run));
 
     EXPECT_EQ(effect.nodes[0].startup, record::Startup::Onboot);
     EXPECT_EQ(effect.nodes[0].conn[0].startup, record::Startup::Onboot);
     EXPECT_TRUE(exists("fw/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(DiscoveryEffects, FirmwareSaysWhoWeAreAndHowToProveIt) {
+    auto run = run_of({kFirst});
+    run.type = record::NodeDiscoveryType::Firmware;
+    run.source = {};
+    run.portals[0].initiator_name = "iqn.x:me";
+    run.portals[0].auth =
+        record::Auth{.username = "me", .password = base::Secret("secret"), .username_in = {}};
+    run.defaults.session.auth.chap_algs = {record::ChapAlgorithm::Sha256};
+
+    const auto effect = value_of(Store(paths_).apply_discovery(run));
+
+    const auto& node = effect.nodes.at(0);
+    EXPECT_EQ(node.iface.initiatorname, "iqn.x:me");
+    EXPECT_EQ(node.session.auth.username, "me");
+    EXPECT_EQ(node.session.auth.chap_algs, record::ChapAlgorithms{record::ChapAlgorithm::Sha256});
 }
 
 TEST_F(DiscoveryEffects, DeletingTheDiscoveryRecordTakesItsNodesAlong) {
