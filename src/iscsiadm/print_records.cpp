@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsiadm/print_records.hpp"
 
+#include <iterator>
+
 #include "record/text.hpp"
 
 namespace iscsi::iscsiadm {
@@ -46,10 +48,12 @@ std::string portal_text(std::string_view address, std::int64_t port) {
 }
 
 void print_nodes_flat(Output& out, std::span<const store::NodeId> nodes) {
+    std::string text;
     for (const auto& node : nodes) {
-        out.line("{},{} {}", portal_text(node.address, node.port),
-                 static_cast<std::uint32_t>(node.tpgt), node.target);
+        fmt::format_to(std::back_inserter(text), "{},{} {}\n", portal_text(node.address, node.port),
+                       static_cast<std::uint32_t>(node.tpgt), node.target);
     }
+    out.text(text);
 }
 
 void print_nodes_tree(Output& out, std::span<const store::NodeId> nodes) {

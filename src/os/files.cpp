@@ -49,8 +49,68 @@ std::string parent_of(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Lists by descriptors, so that the kernel walks no path twice and nothing is asked twice.
+class TreeLister {
+public:
+    explicit TreeLister(const Files::Enter& enter) : enter_(enter) {}
+
+    Expected<std::vector<TreeEntry>> list(int above, const char* name, int level) {
+        const Fd directory(::openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!directory) return last_error();
+        std::vector<TreeEntry> entries;
+        if (const auto read = read_entries(directory.get(), entries); !read) {
+            return std::unexpected(read.error());
+        }
+        std::ranges::sort(entries, {}, [](const TreeEntry& each) -> const std::string& {
+            return each.entry.name;
+        });
+        for (auto& each : entries) {
+            if (!enter_(level, each.entry)) continue;
+            auto below = list(directory.get(), each.entry.name.c_str(), level + 1);
+            if (below) {
+                each.below = std::move(*below);
+            } else {
+                each.error_number = below.error().number;
+            }
+        }
+        return entries;
+    }
+
+private:
+    Expected<void> read_entries(int directory, std::vector<TreeEntry>& entries) {
+        while (true) {
+            const ssize_t size = ::getdents64(directory, buffer_.data(), buffer_.size());
+            if (size < 0) return last_error();
+            if (size == 0) return {};
+            for (ssize_t at = 0; at < size;) {
+                const auto* const entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
+                at += entry->d_reclen;
+                const std::string_view name = entry->d_name;
+                if (name == "." || name == "..") continue;
+                entries.push_back({.entry = {std::string(name), kind_in(directory, *entry)}});
+            }
+        }
+    }
+
+    static FileKind kind_in(int directory, const dirent64& entry) {
+        if (entry.d_type != DT_UNKNOWN) return kind_of_mode(DTTOIF(entry.d_type));
+        struct stat status{};
+        const int result = ::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW);
+        return result == 0 ? kind_of_mode(status.st_mode) : FileKind::Other;
+    }
+
+    const Files::Enter& enter_;
+    // One for all levels: an entry is copied out of it before the next directory is read.
+    alignas(dirent64) std::array<char, 32768> buffer_;
+};
+
 class SystemFiles final : public Files {
 public:
+    Expected<std::vector<TreeEntry>> list_tree(const std::string& path,
+                                               const Enter& enter) override {
+        return TreeLister(enter).list(AT_FDCWD, path.c_str(), /*level=*/0);
+    }
+
     Expected<std::string> read(const std::string& path, std::size_t max_bytes) override {
         const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!file) return last_error();
@@ -206,6 +266,33 @@ std::string scratch_path(const std::string& directory) {
 }
 
 }  // namespace
+
+namespace {
+
+Expected<std::vector<TreeEntry>> list_level(Files& files, const std::string& path,
+                                            const Files::Enter& enter, int level) {
+    auto listed = files.list(path);
+    if (!listed) return std::unexpected(listed.error());
+    std::vector<TreeEntry> entries;
+    for (auto& entry : *listed) {
+        auto& each = entries.emplace_back(TreeEntry{.entry = std::move(entry)});
+        if (!enter(level, each.entry)) continue;
+        auto below = list_level(files, path + "/" + each.entry.name, enter, level + 1);
+        if (below) {
+            each.below = std::move(*below);
+        } else {
+            each.error_number = below.error().number;
+        }
+    }
+    return entries;
+}
+
+}  // namespace
+
+// Where list() is all there is.
+Expected<std::vector<TreeEntry>> Files::list_tree(const std::string& path, const Enter& enter) {
+    return list_level(*this, path, enter, /*level=*/0);
+}
 
 Files& system_files() {
     static SystemFiles files;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,6 +34,13 @@ struct DirectoryEntry {
     bool operator==(const DirectoryEntry&) const = default;
 };
 
+// An entry and, where it was entered, what is below it.
+struct TreeEntry {
+    DirectoryEntry entry;
+    std::vector<TreeEntry> below = {};
+    int error_number = 0;  // why it could not be listed; 0: it was, or was not wanted
+};
+
 struct FileInfo {
     FileKind kind;
     std::uint32_t mode;  // permission bits
@@ -47,6 +55,11 @@ public:
     virtual Expected<std::string> read(const std::string& path, std::size_t max_bytes) = 0;
     // Entries without "." and "..", sorted by name as bytes.
     virtual Expected<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
+    // A directory and what is below those of its entries that `enter` wants (`level` 0: of `path`
+    // itself), links to directories included. One that can't be listed keeps the reason and does
+    // not keep the others from being listed. Much cheaper than list() of each.
+    using Enter = std::function<bool(int level, const DirectoryEntry& entry)>;
+    virtual Expected<std::vector<TreeEntry>> list_tree(const std::string& path, const Enter& enter);
     virtual Expected<std::string> read_link(const std::string& path) = 0;
     virtual Expected<FileInfo> info(const std::string& path) = 0;       // follows links
     virtual Expected<FileInfo> link_info(const std::string& path) = 0;  // does not

@@ -124,5 +124,49 @@ TEST_F(FilesTest, StaleScratchGoesLivingScratchStays) {
               (std::vector<DirectoryEntry>{{".new-2.1", FileKind::Regular}}));
 }
 
+// One line an entry: its depth, name, kind, and what became of entering it.
+void flatten(const std::vector<TreeEntry>& entries, const std::string& indent, std::string& text) {
+    for (const auto& each : entries) {
+        text += indent + each.entry.name + " " + std::to_string(static_cast<int>(each.entry.kind));
+        text += " " + std::to_string(each.error_number) + "\n";
+        flatten(each.below, indent + "  ", text);
+    }
+}
+
+TEST_F(FilesTest, ATreeIsListedAsEachOfItsDirectoriesWouldBe) {
+    std::filesystem::create_directories(root_ + "/b/inner/deep");
+    std::filesystem::create_directories(root_ + "/a");
+    for (int i = 0; i < 2000; ++i) put("a/" + std::to_string(i), "");  // more than one buffer
+    put("file", "");
+    std::filesystem::create_symlink(root_ + "/b", root_ + "/link");
+    std::filesystem::create_symlink(root_ + "/gone", root_ + "/dangling");
+    const Files::Enter enter = [](int level, const DirectoryEntry& entry) {
+        return level < 2 && entry.name != "7";
+    };
+    ForwardingFiles one_by_one(system_files());
+
+    const auto at_once = system_files().list_tree(root_, enter);
+    const auto listed = one_by_one.list_tree(root_, enter);
+
+    ASSERT_TRUE(at_once && listed);
+    std::string text;
+    std::string expected;
+    flatten(*at_once, "", text);
+    flatten(*listed, "", expected);
+    EXPECT_EQ(text, expected);
+    EXPECT_NE(text.find("dangling 2 " + std::to_string(ENOENT)), std::string::npos);
+    EXPECT_NE(text.find("file 0 " + std::to_string(ENOTDIR)), std::string::npos);
+    EXPECT_NE(text.find("link 2 0\n  inner 1 0\n    deep 1 0\n"), std::string::npos);
+    EXPECT_EQ(text.find("      "), std::string::npos);  // not deeper than wanted
+}
+
+TEST_F(FilesTest, ATreeThatIsNotThereIsAnError) {
+    const auto listed =
+        system_files().list_tree(root_ + "/gone", [](int, const auto&) { return true; });
+
+    ASSERT_FALSE(listed);
+    EXPECT_EQ(listed.error().number, ENOENT);
+}
+
 }  // namespace
 }  // namespace iscsi::os

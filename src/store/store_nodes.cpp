@@ -49,42 +49,58 @@ public:
     base::Result<std::vector<NodeId>> run() {
         if (pattern_.target) {
             ISCSI_TRY_VOID(check_name("target name", *pattern_.target));
-            ISCSI_TRY_VOID(search_target(*pattern_.target));
+            const std::string directory = target_directory(tree_.paths(), *pattern_.target);
+            const auto enter = [this](int level, const os::DirectoryEntry& entry) {
+                return level == 0 && enters_portal(entry);
+            };
+            ISCSI_TRY(const auto portals, tree_.list_tree(directory, enter));
+            ISCSI_TRY_VOID(take_portals(*pattern_.target, portals));
             return std::move(found_);
         }
-        ISCSI_TRY(const auto targets, tree_.list(tree_.paths().nodes()));
-        for (const auto& entry : targets) {
-            if (entry.kind != os::FileKind::Regular) ISCSI_TRY_VOID(search_target(entry.name));
+        const auto enter = [this](int level, const os::DirectoryEntry& entry) {
+            if (level == 0) return entry.kind != os::FileKind::Regular;
+            return level == 1 && enters_portal(entry);
+        };
+        ISCSI_TRY(const auto targets, tree_.list_tree(tree_.paths().nodes(), enter));
+        for (const auto& target : targets) {
+            ISCSI_TRY_VOID(tree_.check_listed(tree_.paths().nodes(), target));
+            ISCSI_TRY_VOID(take_portals(target.entry.name, target.below));
         }
         return std::move(found_);
     }
 
 private:
-    base::Status search_target(const std::string& target) {
+    // A portal's directory with records of interfaces, and one that is asked for.
+    bool enters_portal(const os::DirectoryEntry& entry) const {
+        if (entry.kind == os::FileKind::Regular) return false;
+        const auto portal = parse_portal_name(entry.name);
+        return portal && portal->tpgt != record::kUnknownTpgt && is_wanted(*portal);
+    }
+
+    base::Status take_portals(const std::string& target,
+                              const std::vector<os::TreeEntry>& portals) {
         const std::string directory = target_directory(tree_.paths(), target);
-        ISCSI_TRY(const auto portals, tree_.list(directory));
-        for (const auto& entry : portals) {
-            const auto portal = parse_portal_name(entry.name);
+        for (const auto& each : portals) {
+            const auto portal = parse_portal_name(each.entry.name);
             if (!portal || !is_wanted(*portal)) continue;
             NodeId id{target, portal->address, portal->port, portal->tpgt};
             if (portal->tpgt == record::kUnknownTpgt) {
-                if (tree_.is_regular(directory + "/" + entry.name)) take_if_wanted(id);
-            } else if (entry.kind != os::FileKind::Regular) {
-                ISCSI_TRY_VOID(search_portal(directory + "/" + entry.name, id));
+                if (tree_.is_regular(directory + "/" + each.entry.name)) take_if_wanted(id);
+                continue;
             }
+            ISCSI_TRY_VOID(tree_.check_listed(directory, each));
+            take_ifaces(id, each.below);
         }
         return {};
     }
 
-    base::Status search_portal(const std::string& directory, NodeId& id) {
-        ISCSI_TRY(const auto ifaces, tree_.list(directory));
-        for (const auto& entry : ifaces) {
-            if (entry.kind == os::FileKind::Directory) continue;
-            if (entry.name.starts_with(os::kScratchPrefix)) continue;
-            id.iface = entry.name;
+    void take_ifaces(NodeId& id, const std::vector<os::TreeEntry>& ifaces) {
+        for (const auto& each : ifaces) {
+            if (each.entry.kind == os::FileKind::Directory) continue;
+            if (each.entry.name.starts_with(os::kScratchPrefix)) continue;
+            id.iface = each.entry.name;
             take_if_wanted(id);
         }
-        return {};
     }
 
     bool is_wanted(const PortalName& portal) const {

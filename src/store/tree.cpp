@@ -227,6 +227,20 @@ base::Result<std::vector<os::DirectoryEntry>> Tree::list(const std::string& path
     return fail_on("Could not list", path, entries.error());
 }
 
+base::Result<std::vector<os::TreeEntry>> Tree::list_tree(const std::string& path,
+                                                         const os::Files::Enter& enter) const {
+    auto entries = files_.list_tree(path, enter);
+    if (entries) return std::move(*entries);
+    if (entries.error().number == ENOENT) return std::vector<os::TreeEntry>{};
+    return fail_on("Could not list", path, entries.error());
+}
+
+base::Status Tree::check_listed(const std::string& path, const os::TreeEntry& entry) const {
+    if (entry.error_number == 0 || entry.error_number == ENOENT) return {};
+    return fail_on("Could not list", fmt::format("{}/{}", path, entry.entry.name),
+                   os::Errno{entry.error_number});
+}
+
 std::optional<std::string> Tree::link_target(const std::string& path) const {
     auto target = files_.read_link(path);
     if (!target) return std::nullopt;

@@ -42,6 +42,10 @@ public:
         changed_.insert(path);
         return {};
     }
+    os::Expected<std::vector<os::TreeEntry>> list_tree(const std::string& path,
+                                                       const Enter& enter) override {
+        return next().list_tree(path, enter);
+    }
     os::Expected<void> unlink(const std::string& path) override;
     os::Expected<void> make_link(const std::string& target, const std::string& path) override;
     os::Expected<void> commit();
@@ -94,6 +98,11 @@ public:
     base::Status remove_link(const std::string& path);
     // Not being there is an empty list.
     base::Result<std::vector<os::DirectoryEntry>> list(const std::string& path) const;
+    // The same with what is below; os::Files::list_tree.
+    base::Result<std::vector<os::TreeEntry>> list_tree(const std::string& path,
+                                                       const os::Files::Enter& enter) const;
+    // The error of an entry of a tree that was to be listed; not being there is none.
+    base::Status check_listed(const std::string& path, const os::TreeEntry& entry) const;
     // nullopt: there is no such link.
     std::optional<std::string> link_target(const std::string& path) const;
     bool is_regular(const std::string& path) const;
