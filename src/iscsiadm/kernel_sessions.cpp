@@ -49,6 +49,8 @@ control::SessionInfo info_of(const Sysfs& sysfs, const SessionView& view,
     info.current_port = view.port;
     info.iface_name = view.iface_name;
     info.iface_initiatorname = view.initiatorname;
+    info.connection_state = control::ConnectionState::Unknown;
+    info.internal_state = control::InternalState::Unknown;
     info.session_state = view.state;
     info.recovery_timeout = view.recovery_timeout;
     info.target_reset_timeout = view.target_reset_timeout;

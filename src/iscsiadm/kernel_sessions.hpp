@@ -10,7 +10,8 @@
 
 namespace iscsi::iscsiadm {
 
-// `request` tells what is wanted, as of iscsid. In sysfs' order.
+// `request` tells what is wanted, as of iscsid. In sysfs' order. Connection and internal state,
+// which only the daemon knows, are Unknown.
 std::vector<control::SessionInfo> kernel_sessions(const datapath::kernel::Sysfs& sysfs,
                                                   const control::ListSessions& request);
 

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/numbers.hpp"
+#include "datapath/kernel/scanner.hpp"
+#include "datapath/kernel/sysfs.hpp"
 #include "iscsiadm/sessions.hpp"
 #include "iscsiadm/user_sessions.hpp"
 #include "os/resolve.hpp"
@@ -217,12 +219,26 @@ base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> 
 
 namespace {
 
+// False where this is no session of the kernel's. It scans for whoever asks.
+bool scan_in_kernel(App& app, const control::SessionInfo& session) {
+    const datapath::kernel::Sysfs sysfs;
+    if (!sysfs.session(static_cast<std::uint32_t>(session.sid))) return false;
+    const auto node = app.store().load(record_of(session));
+    datapath::kernel::scan(sysfs, {.sid = static_cast<std::uint32_t>(session.sid),
+                                   .host_no = static_cast<std::uint32_t>(session.host_no),
+                                   .queue_depth = node ? node->session.queue_depth : 0,
+                                   .rescan_known = true});
+    return true;
+}
+
 // Sessions in user space can be asked directly.
-void rescan_without_daemon(std::span<const control::SessionInfo> sessions,
+void rescan_without_daemon(App& app, std::span<const control::SessionInfo> sessions,
                            std::vector<Verdict>& verdicts) {
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         const std::uint64_t sid = sessions[i].sid;
-        if (verdicts[i].code != ErrorCode::DaemonNotConnected || !is_user_session(sessions[i])) {
+        if (verdicts[i].code != ErrorCode::DaemonNotConnected) continue;
+        if (!is_user_session(sessions[i])) {
+            if (scan_in_kernel(app, sessions[i])) verdicts[i] = {ErrorCode::Success, {}, sid};
             continue;
         }
         auto done = rescan_user_session(sid);
@@ -241,7 +257,7 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
     auto [verdicts, failure] =
         ask(app, control::Rescan{.sids = sids_of(sessions)}, sessions.size());
     ErrorCode result = ErrorCode::Success;
-    rescan_without_daemon(sessions, verdicts);
+    rescan_without_daemon(app, sessions, verdicts);
     const bool all_done = std::ranges::none_of(
         verdicts, [](const Verdict& one) { return one.code == ErrorCode::DaemonNotConnected; });
     if (!failure.empty() && !all_done) app.out().error_text(failure);

@@ -45,7 +45,7 @@ void LoginRun::connect(Resolver& resolver, const session::TargetPortal& portal) 
     resolver.resolve(portal.address, port,
                      [this, alive = std::weak_ptr(alive_)](base::Result<Endpoints> found) {
                          if (alive.expired()) return;
-                         if (!found) return handlers_.connect_failed(found.error().message);
+                         if (!found) return handlers_.unresolved(found.error().message);
                          endpoints_ = std::move(*found);
                          last_problem_ = "the name has no address";
                          try_next();

@@ -27,6 +27,7 @@ public:
     struct Handlers {
         std::function<void()> connected;
         std::function<void(std::string why)> connect_failed;
+        std::function<void(std::string why)> unresolved;  // the portal's name
         std::function<void(session::LoginEngine::Event)> login_event;
         std::function<void(std::string why)> broken;  // in the middle of the login
     };

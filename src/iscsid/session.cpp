@@ -89,6 +89,11 @@ void Session::perform(const session::Connect& action) {
                                    supervisor_.on_connect_failed(attempt, why, now());
                                    act();
                                },
+                           .unresolved =
+                               [this, attempt](const std::string& why) {
+                                   supervisor_.on_unresolved(attempt, why, now());
+                                   act();
+                               },
                            .login_event =
                                [this, attempt](session::LoginEngine::Event event) {
                                    on_login_event(attempt, std::move(event));
@@ -167,6 +172,12 @@ void Session::on_login_event(std::uint64_t attempt, session::LoginEngine::Event 
 
 // The run is destroyed from the event loop: an action is often the consequence of its own call.
 void Session::perform(const session::Abandon&) {
+    // A kernel has had the socket since bind(): without this it keeps a login alive that failed.
+    if (pdu_login_) path_.stop(key_, datapath::StopMode::Recover);
+    let_go();
+}
+
+void Session::let_go() {
     asio::post(around_.io, [run = std::shared_ptr<LoginRun>(std::move(run_)),
                             login = std::shared_ptr<PduLogin>(std::move(pdu_login_))] {});
 }
@@ -183,7 +194,7 @@ void Session::perform(const session::StartDataPath& action) {
                        .current_address = current_address_,
                        .current_port = current_port_,
                        .local_address = local_address_});
-    perform(session::Abandon{action.attempt});
+    let_go();
 }
 
 void Session::perform(const session::StopDataPath& action) {

@@ -67,6 +67,7 @@ private:
     void perform(const session::Connect& action);
     void perform(const session::StartLogin& action);
     void perform(const session::Abandon&);
+    void let_go();
     void perform(const session::StartDataPath& action);
     void perform(const session::StopDataPath& action);
     void perform(const session::SendLogout& action);

@@ -174,6 +174,8 @@ TEST_F(Login, EndsWithTheAgreedValues) {
     expected.first_burst_length = 65536;
     expected.initial_r2t = true;
     expected.immediate_data = false;
+    expected.data_pdu_in_order_answered = true;
+    expected.data_sequence_in_order_answered = true;
     expected.default_time2wait = 5;
     expected.default_time2retain = 0;
     expected.target_alias = "disks";

@@ -113,9 +113,10 @@ void Supervisor::wait(seconds delay, Instant now) {
 void Supervisor::on_wait_over(Instant now) {
     if (purpose_ == Purpose::FirstLogin) {
         // Compat: open-iscsi's timer finds itself in connect state here, so that the answer is a
-        // connect time-out even if a login has failed before.
+        // connect time-out even if a login has failed before; unless the connection broke, which
+        // it does not notice before the login's own time is over.
         if (now >= retry_limit()) {
-            return terminate(ErrorCode::TransportTimeout, std::move(ending_.text), now);
+            return terminate(ending_.late, std::move(ending_.text), now);
         }
     } else {
         ++reopens_;
@@ -165,6 +166,15 @@ void Supervisor::on_connect_failed(std::uint64_t attempt, std::string_view why, 
         now);
 }
 
+// Compat: a first login ends here, at once; 2.1.8 does not ask the resolver again either.
+void Supervisor::on_unresolved(std::uint64_t attempt, std::string_view why, Instant now) {
+    if (!is_current(attempt, State::Connecting)) return;
+    if (purpose_ != Purpose::FirstLogin) return on_connect_failed(attempt, why, now);
+    std::string text = fmt::format("cannot resolve host name {} ({})", current_.address, why);
+    log(LogLevel::Error, "{}", text);
+    terminate(ErrorCode::Transport, std::move(text), now);
+}
+
 void Supervisor::on_logged_in(std::uint64_t attempt, const LoggedIn& login, Instant now) {
     if (!is_current(attempt, State::LoggingIn)) return;
     time2wait_ = seconds(login.params.default_time2wait);
@@ -203,7 +213,8 @@ void Supervisor::on_login_failed(std::uint64_t attempt, const LoginFailed& failu
 void Supervisor::on_login_broken(std::uint64_t attempt, std::string_view why, Instant now) {
     if (!is_current(attempt, State::LoggingIn)) return;
     abandon();
-    login_failed(ErrorCode::Login, fmt::format("connection lost during login ({})", why), now);
+    login_failed(ErrorCode::PduTimeout, fmt::format("connection lost during login ({})", why), now);
+    ending_.late = ErrorCode::PduTimeout;
 }
 
 void Supervisor::on_deadline(Instant now) {
@@ -390,12 +401,13 @@ void Supervisor::on_event(const ConnectionError& event, Instant now) {
         case State::Idle:
         case State::Creating:
         case State::Connecting:
-        case State::LoggingIn:
         case State::Waiting:
         case State::LoggingOut:  // the data path finishes the logout by itself
         case State::Ending:
         case State::Ended:
             return;
+        case State::LoggingIn:
+            return on_login_broken(attempt_, event.text, now);
         case State::Starting:
             act(StopDataPath{});
             return login_failed(ErrorCode::Login, event.text, now);

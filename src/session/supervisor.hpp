@@ -190,6 +190,8 @@ public:
 
     void on_connected(std::uint64_t attempt, base::Instant now);
     void on_connect_failed(std::uint64_t attempt, std::string_view why, base::Instant now);
+    // The portal is a name, and nobody knows it now.
+    void on_unresolved(std::uint64_t attempt, std::string_view why, base::Instant now);
     void on_logged_in(std::uint64_t attempt, const LoggedIn& login, base::Instant now);
     void on_redirected(std::uint64_t attempt, const Redirect& redirect, base::Instant now);
     void on_login_failed(std::uint64_t attempt, const LoginFailed& failure, base::Instant now);
@@ -222,6 +224,7 @@ private:
     // Why an attempt failed, and what follows from it.
     struct Failure {
         base::ErrorCode code = base::ErrorCode::Login;  // the answer, if there is no more time
+        base::ErrorCode late = base::ErrorCode::TransportTimeout;  // if it runs out before the next
         std::string text;
         std::chrono::seconds delay{};  // before the next attempt
     };

@@ -328,6 +328,41 @@ TEST(FirstLogin, AConnectionLostDuringLoginIsRetried) {
     EXPECT_EQ(bench.supervisor.deadline(), Supervised::kStart + 2s);
 }
 
+TEST(FirstLogin, AConnectionThatTheDataPathLosesDuringLoginIsRetried) {
+    Supervised bench;
+    bench.begin();
+    bench.connected();
+    bench.connection_error();
+
+    EXPECT_EQ(bench.state(), State::Waiting);
+    EXPECT_EQ(bench.count<Abandon>(), 1U);
+}
+
+TEST(FirstLogin, OneThatAlwaysBreaksEndsAsOneThatGotNoAnswer) {
+    Supervised bench;
+    bench.begin();
+    while (bench.state() != State::Ending) {
+        bench.connected();
+        bench.broken();
+        bench.pass_deadline();
+    }
+
+    EXPECT_EQ(reply_after_gone(bench),
+              (ReplyLogin{ErrorCode::PduTimeout, "connection lost during login (closed)"}));
+}
+
+TEST(FirstLogin, ANameThatNobodyKnowsEndsIt) {
+    Supervised bench;
+    bench.begin();
+    bench.supervisor.on_unresolved(bench.attempt, "no such host", bench.now);
+    bench.collect();
+
+    const auto reply = reply_after_gone(bench);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->code, ErrorCode::Transport);
+    EXPECT_TRUE(reply->message.ends_with("(no such host)"));
+}
+
 TEST(FirstLogin, ADataPathThatRefusesTheConnectionEndsIt) {
     Supervised bench;
     bench.begin();

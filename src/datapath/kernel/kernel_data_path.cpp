@@ -95,6 +95,8 @@ void KernelDataPath::create(SessionKey key, SessionSpec spec) {
 base::Status KernelDataPath::bind(SessionKey key, ConnectedSocket socket) {
     Session* session = find(key);
     if (session == nullptr) return base::fail(ErrorCode::SessionNotFound, "the session has ended");
+    // The kernel refuses a second socket (ENOTCONN) until the first connection is stopped.
+    if (session->bound) stop(key, StopMode::Recover);
     session->generation = socket.generation;
     session->lost = false;
     session->started = false;

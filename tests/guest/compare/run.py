@@ -107,6 +107,8 @@ def _compare(words):
 def _keep(words, retake):
     words = words or tables()
     programs = REFERENCE if retake else ours()
+    if not retake:
+        words = [f"{table}/{case.name}" for table, case in _chosen(words) if case.differs]
     played = play(programs, words)
     for table in sorted({word.partition("/")[0] for word in words}):
         chosen = [case for case in cases(table) if retake or case.differs]

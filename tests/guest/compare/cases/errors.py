@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Targets that refuse, are not there, or say nothing; daemons that do not run."""
 
+from differential.case import with_differences
 from guest.compare.case import Case
 
 LOGIN = "iscsiadm -m node -l"
@@ -45,9 +46,9 @@ CASES = [
         "iscsiadm -m node --logoutall=all", "iscsiadm -m node --loginall=automatic",
     ], ["disk@127.0.0.1"]),
     Case("discovery of who does not answer", [
-        DISCOVERY + "127.0.0.9", DISCOVERY + "127.0.0.10", DISCOVERY + "127.0.0.11",
-        DISCOVERY + "127.0.0.1:3261",
+        DISCOVERY + "127.0.0.9", DISCOVERY + "127.0.0.10", DISCOVERY + "127.0.0.1:3261",
     ], conf=QUICK_DISCOVERY),
+    Case("discovery of who closes", [DISCOVERY + "127.0.0.11"], conf=QUICK_DISCOVERY),
     chap("one-way CHAP", "chap@127.0.0.5", ONE_WAY),
     chap("one-way CHAP, wrong secret", "chap@127.0.0.5", ONE_WAY | {AUTH + "password": "wrong"}),
     chap("one-way CHAP, wrong name", "chap@127.0.0.5", ONE_WAY | {AUTH + "username": "wrong"}),
@@ -75,12 +76,30 @@ CASES = [
         "iscsiadm -m session", "iscsiadm -m session -P 1", "iscsiadm -m session -P 3",
         "iscsiadm -m session -r {1} -P 1", "iscsiadm -m session -r {1} -o show -S",
         "iscsiadm -m host -P 1", "iscsiadm -m session -R", "iscsiadm -m session -s",
-        LOGIN, "iscsiadm -m node -u", "iscsiadm -m session -r {1} -u",
-        "daemon: start", "iscsiadm -m session -P 1", "iscsiadm -m session -s",
-        "iscsiadm -m session -R", "iscsiadm -m node -u",
+        f"iscsiadm -m node -T {DISK} -p 127.0.0.1 -l",
+    ], ["disk@127.0.0.1", "one@127.0.0.2"], unordered=True),
+    Case("logout without a daemon", [
+        LOGIN, "daemon: stop", "iscsiadm -m node -u", "iscsiadm -m session -r {1} -u",
     ], ["disk@127.0.0.1"]),
-    Case("the daemon is killed under a session", [
-        LOGIN, "daemon: kill", "iscsiadm -m session", "daemon: start", "iscsiadm -m session -P 2",
-        "iscsiadm -m session -r {1} -u", "iscsiadm -m session",
-    ], ["disk@127.0.0.1"]),
+    *[Case(f"a daemon that comes back after a {end}", [
+        LOGIN, f"daemon: {end}", "daemon: start", "iscsiadm -m session",
+        "iscsiadm -m session -P 1", "iscsiadm -m session -r {1} -u",
+        "iscsiadm -m session",
+    ], ["disk@127.0.0.1"]) for end in ("stop", "kill")],
 ]
+
+CASES = with_differences(CASES, {
+    "reason-named": [
+        "nobody listens", "an unknown target", "a disabled target", "a silent target",
+        "a target that closes", "a port that is closed", "an address without a route",
+        "a name that cannot be resolved", "one of three refuses", "one-way CHAP, wrong secret",
+        "one-way CHAP, wrong name", "CHAP wanted, none offered", "CHAP offered, none wanted",
+        "CHAP without a password", "mutual CHAP, target's secret wrong",
+        "mutual CHAP, target's name wrong", "mutual CHAP, our secret wrong",
+        "mutual CHAP of a target that proves nothing",
+    ],
+    "closed-while-sending": ["discovery of who closes"],
+    "logout-without-daemon": ["logout without a daemon"],
+    "restart-keeps-sessions": ["a daemon that comes back after a stop",
+                               "a daemon that comes back after a kill"],
+})
