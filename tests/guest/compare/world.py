@@ -9,8 +9,9 @@
     127.0.0.7   tuned        for scenarios that set how it negotiates
     127.0.0.8   off          its portal group is disabled
     127.0.0.9   nobody listens
-    127.0.0.10  silent       accepts, reads, never answers
-    127.0.0.11  closed       accepts and closes
+    127.0.0.10  accepts, reads, never answers
+    127.0.0.11  accepts and closes
+    127.0.0.12  reads a request and closes
     ::1         six
     10.77.0.1   wire         in a network namespace, behind veths w0 (10.77.0.2) and w1 (10.77.0.3)
 """
@@ -51,8 +52,9 @@ class World:
         (_ROOT / f"{PREFIX}off/tpgt_1/enable").write_text("0")
         self._make("six", "[::1]:3260")
         self._wire()
-        Deaf("127.0.0.10", 3260, closes=False)
-        Deaf("127.0.0.11", 3260, closes=True)
+        Deaf("127.0.0.10", "never")
+        Deaf("127.0.0.11", "at once")
+        Deaf("127.0.0.12", "when asked")
 
     @staticmethod
     def _make(name, portal, luns=1, box=FirstNamespace, **credentials):
@@ -102,11 +104,11 @@ class World:
 
 
 class Deaf:
-    """Accepts connections and leaves them alone, or closes them at once."""
+    """Accepts connections, never answers, and closes them, or does not."""
 
-    def __init__(self, address, port, closes):
+    def __init__(self, address, closes):
         self._closes = closes
-        self._listener = socket.create_server((address, port), backlog=16)
+        self._listener = socket.create_server((address, 3260), backlog=16)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -119,13 +121,13 @@ class Deaf:
     def _on_readable(self, selector, ready):
         if ready is self._listener:
             client, _ = ready.accept()
-            if self._closes:
+            if self._closes == "at once":
                 client.close()
             else:
                 selector.register(client, selectors.EVENT_READ)
             return
         try:
-            ended = not ready.recv(65536)
+            ended = not ready.recv(65536) or self._closes == "when asked"
         except ConnectionError:
             ended = True
         if ended:

@@ -32,7 +32,7 @@ CASES = [
     refused("an unknown target", "none@127.0.0.1"),
     refused("a disabled target", "off@127.0.0.1"),
     refused("a silent target", "disk@127.0.0.10"),
-    refused("a target that closes", "disk@127.0.0.11"),
+    refused("a target that closes", "disk@127.0.0.12"),
     refused("a port that is closed", "disk@127.0.0.1,3261"),
     refused("an address without a route", "disk@203.0.113.1"),
     refused("a name that cannot be resolved", "disk@no-such-host.invalid"),
