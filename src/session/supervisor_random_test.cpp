@@ -107,6 +107,7 @@ private:
                 return supervisor.on_login_failed(
                     attempt(), {.retryable = !chance(16), .code = ErrorCode::FatalLogin}, now);
             case 8:
+                if (chance(2)) return;  // a connection error breaks it as well
                 return supervisor.on_login_broken(attempt(), "closed", now);
             case 9:
             case 10:
