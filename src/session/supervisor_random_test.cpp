@@ -107,7 +107,6 @@ private:
                 return supervisor.on_login_failed(
                     attempt(), {.retryable = !chance(16), .code = ErrorCode::FatalLogin}, now);
             case 8:
-                if (chance(2)) return;  // a connection error breaks it as well
                 return supervisor.on_login_broken(attempt(), "closed", now);
             case 9:
             case 10:
@@ -115,6 +114,8 @@ private:
             case 11:
                 return bench_.event(StartFailed{attempt(), ErrorCode::Internal, "no"});
             case 12:
+                // Enough else breaks logins.
+                if (bench_.state() == State::LoggingIn && !chance(8)) return;
                 return bench_.event(ConnectionError{
                     .generation = attempt(), .number = chance(20) ? 18U : 20U, .text = "closed"});
             case 13:
