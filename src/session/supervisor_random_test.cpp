@@ -115,7 +115,7 @@ private:
                 return bench_.event(StartFailed{attempt(), ErrorCode::Internal, "no"});
             case 12:
                 // Enough else breaks logins.
-                if (bench_.state() == State::LoggingIn && !chance(8)) return;
+                if (bench_.state() == State::LoggingIn && !chance(64)) return;
                 return bench_.event(ConnectionError{
                     .generation = attempt(), .number = chance(20) ? 18U : 20U, .text = "closed"});
             case 13:
@@ -163,7 +163,7 @@ TEST(SupervisorChaos, KeepsItsPromisesWhateverHappens) {
     for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
         SCOPED_TRACE(fmt::format("seed {}", seed));
         Chaos chaos(seed);
-        chaos.run(300);
+        chaos.run(340);
         if (::testing::Test::HasFailure()) return;
         if (chaos.logged_in() > 0) ++sessions_that_ran;
     }

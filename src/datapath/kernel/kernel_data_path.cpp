@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "datapath/kernel/session_state.hpp"
+#include "datapath/kernel/xmit_priority.hpp"
 #include "os/modules.hpp"
 
 namespace iscsi::datapath {
@@ -84,6 +85,12 @@ void KernelDataPath::create(SessionKey key, SessionSpec spec) {
     if (!transport) return fail(transport.error());
     const auto created = operations_.create(*transport, spec.node.session);
     if (!created) return fail(created.error());
+    if (!kernel::set_xmit_priority(created->host_no, spec.node.session.xmit_thread_priority)) {
+        base::log(LogLevel::Error,
+                  "Could not set session{} priority. READ/WRITE throughput and latency could be "
+                  "affected.",
+                  created->sid);
+    }
     auto session = std::make_unique<Session>();
     session->key = key;
     session->kernel = *created;

@@ -73,6 +73,7 @@ CASES = [
         "quiet: iscsiadm -m node -l -W", "await: 1", SESSION, LOGOUT], ONE),
     *with_key("node.session.queue_depth", 1, 8, 128, 1024),
     *with_key("node.session.cmds_max", 2, 3, 64, 1000, 2048, 4096),
+    *with_key("node.session.xmit_thread_priority", 0, 5, -5),
     *with_key("node.session.timeo.replacement_timeout", 0, 1, -1, 5),
     *with_key("node.session.err_timeo.abort_timeout", 1),
     *with_key("node.session.err_timeo.lu_reset_timeout", 2),
