@@ -2,6 +2,8 @@
 #include "iscsiadm/secret_values.hpp"
 
 #include <cerrno>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,10 +49,18 @@ base::Result<std::string> read_line(std::FILE* input) {
     return first_line(text);
 }
 
+// Waits for a pipe's writer, as in `-v @<(...)`, where os::Files::read would not.
 base::Result<std::string> read_file(const std::string& path) {
-    const auto text = os::system_files().read(path, kFileBytesMax);
-    if (!text) return os::fail_file(ErrorCode::Invalid, text.error(), path);
-    auto line = first_line(*text);
+    const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::fopen(path.c_str(), "re"),
+                                                                  &std::fclose);
+    if (!file) return os::fail_file(ErrorCode::Invalid, os::Errno{errno}, path);
+    std::string text(kFileBytesMax + 1, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+    const int error = text.size() > kFileBytesMax ? EFBIG : errno;
+    if (text.size() > kFileBytesMax || std::ferror(file.get()) != 0) {
+        return os::fail_file(ErrorCode::Invalid, os::Errno{error}, path);
+    }
+    auto line = first_line(text);
     if (line.empty()) {
         return base::fail(ErrorCode::Invalid, "{}: the value should stand in its first line", path);
     }
