@@ -156,8 +156,9 @@ public:
                                             std::span<const record::Assignment> assignments);
     base::Status remove_isns(const DiscoveryId& id);
 
-    // Node records linked from a discovery source, sorted by link name: what `-m discovery -P 1`
-    // prints. For static and firmware records the id is ignored. Dangling links are passed over.
+    // Node records of a discovery source: what `-m discovery -P 1` prints. Those linked from it,
+    // sorted by link name; dangling links are passed over. The id of static and firmware records is
+    // ignored: they are those that say so themselves, linked or not, and damaged ones with a link.
     base::Result<std::vector<NodeId>> linked(record::NodeDiscoveryType type, const DiscoveryId& id);
 
     // What one discovery run does to the node records (discovery_effect.cpp).
@@ -179,6 +180,8 @@ private:
     base::Status check_unused(const NodeId& id) const;
     base::Result<std::vector<NodeId>> find_nodes(const NodePattern& pattern, bool locked) const;
     base::Result<std::vector<NodeId>> linked_from(const std::string& directory) const;
+    base::Result<std::vector<NodeId>> without_source(record::NodeDiscoveryType type,
+                                                     const std::string& links) const;
     std::vector<std::string> link_directories(const record::Node& node) const;
     base::Status write_discovery(const std::string& directory, const std::string& file,
                                  std::string_view text);

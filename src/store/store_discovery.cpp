@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Discovery records, and the node records linked from them.
+#include <algorithm>
 #include <optional>
 
 #include "store/names.hpp"
@@ -95,6 +96,22 @@ base::Result<std::vector<NodeId>> Store::linked_from(const std::string& director
     return found;
 }
 
+// Compat: a record without a tag has no link, and is listed all the same.
+base::Result<std::vector<NodeId>> Store::without_source(NodeDiscoveryType type,
+                                                        const std::string& links) const {
+    ISCSI_TRY(const auto linked, linked_from(links));
+    ISCSI_TRY(const auto all, find_nodes({}, /*locked=*/false));
+    std::vector<NodeId> found;
+    for (const NodeId& id : all) {
+        const auto node = read_node(id, /*locked=*/false);
+        if (!node && node.error().code == ErrorCode::NoObjectsFound) continue;  // removed meanwhile
+        const bool belongs =
+            node ? node->discovery_type == type : std::ranges::find(linked, id) != linked.end();
+        if (belongs) found.push_back(id);
+    }
+    return found;
+}
+
 base::Result<std::vector<NodeId>> Store::linked(NodeDiscoveryType type, const DiscoveryId& id) {
     switch (type) {
         case NodeDiscoveryType::SendTargets:
@@ -106,12 +123,12 @@ base::Result<std::vector<NodeId>> Store::linked(NodeDiscoveryType type, const Di
             ISCSI_TRY_VOID(check_id(id));
             return linked_from(isns_directory(paths(), id));
         case NodeDiscoveryType::Firmware:
-            return linked_from(paths().firmware_links());
+            return without_source(type, paths().firmware_links());
         case NodeDiscoveryType::Slp:
         case NodeDiscoveryType::Static:
             break;
     }
-    return linked_from(paths().static_links());
+    return without_source(NodeDiscoveryType::Static, paths().static_links());
 }
 
 // --- records -------------------------------------------------------------------------------------

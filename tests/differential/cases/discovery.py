@@ -3,7 +3,7 @@
 
 from differential.case import Case, with_differences
 from differential.daemon import Script
-from differential.states import conf, file, iface, isns_config, node, st_config
+from differential.states import conf, file, iface, isns_config, link, node, st_config
 from differential.target import Portal
 
 _A, _B = "iqn.2026-11.test:a", "iqn.2026-11.test:b"
@@ -66,6 +66,20 @@ CASES = with_differences([
                    f"-m discovery -p {_P}:3261 -o delete",
                    f"-m discoverydb -t isns -p {_P} -o new", "-m discoverydb -t st -p 10.0.0.1 -o new",
                    "-m discoverydb -t st", "-m discovery -t st -o show")],
+    *[Case(f"sources: {name}", ["iscsiadm -m discovery -P 1", "iscsiadm -m discoverydb -P 1"],
+           state=state)
+      for name, state in (
+          ("no tag", [node(_A, "10.0.0.1", tpgt=-1)]),
+          ("with and without a tag", [node(_A, "10.0.0.2"), node(_A, "10.0.0.1", tpgt=-1)]),
+          ("no tag, from firmware", [node(_A, "10.0.0.1", tpgt=-1, source="fw")]),
+          ("no tag, of a discovery", [node(_A, "10.0.0.1", tpgt=-1, source="st:10.0.0.5,3260")]),
+          ("no link", [node(_A, "10.0.0.1", source="")]),
+          ("a link to a record of a discovery", [
+              st_config("10.0.0.5"), node(_A, "10.0.0.1", source="st:10.0.0.5,3260"),
+              link(f"static/{_A},10.0.0.1,3260,1,default",
+                   f"/etc/iscsi/nodes/{_A}/10.0.0.1,3260,1")]))],
+    Case("sources: a record made without a tag",
+         [f"iscsiadm -m node -o new -T {_A} -p 10.0.0.1", "iscsiadm -m discovery -P 1"]),
     *[Case(f"update st {name} {value}",
            [f"iscsiadm -m discoverydb -t st -p {_P} -o update -n {name} -v {value}"],
            state=[st_config(_P)])
