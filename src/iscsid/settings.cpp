@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <span>
 
 #include "base/log.hpp"
 #include "os/files.hpp"
@@ -15,12 +16,16 @@ using base::LogLevel;
 
 namespace {
 
-constexpr std::size_t kConfigBytesMax = 1024 * 1024;
-
 std::string host_name() {
     std::array<char, 256> name{};
     if (::gethostname(name.data(), name.size() - 1) != 0) return {};
     return name.data();
+}
+
+void log_warnings(const std::string& path, std::span<const record::Warning> warnings) {
+    for (const auto& warning : warnings) {
+        base::log(LogLevel::Warning, "{}: {}", path, warning.text);
+    }
 }
 
 }  // namespace
@@ -28,14 +33,13 @@ std::string host_name() {
 Settings load_settings(const SettingsPaths& paths) {
     Settings settings;
     os::Files& files = os::system_files();
-    if (const auto text = files.read(paths.config_file, kConfigBytesMax)) {
-        settings.safe_logout = store::find_simple_value(*text, "iscsid.safe_logout") == "Yes";
-        settings.user_fallback = store::find_simple_value(*text, "iscsid.user_fallback") != "No";
+    if (const auto conf = store::load_conf(files, paths.config_file)) {
+        settings.safe_logout = conf->daemon.safe_logout;
+        settings.user_fallback = conf->daemon.user_fallback;
+        log_warnings(paths.config_file, conf->warnings);
+        log_warnings(paths.config_file, conf->unknown_keys);
     } else {
-        base::log(LogLevel::Warning, "{}; using defaults",
-                  os::fail_file(base::ErrorCode::Database, text.error(), paths.config_file)
-                      .error()
-                      .message);
+        base::log(LogLevel::Warning, "{}; using defaults", conf.error().message);
     }
     if (auto identity = store::load_identity(files, paths.initiatorname_file)) {
         settings.initiator_name = std::move(identity->initiator_name);

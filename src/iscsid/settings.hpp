@@ -20,8 +20,8 @@ struct Settings {
     bool user_fallback = true;    // tcp records may use the user data path
 };
 
-// What cannot be read keeps its default and is logged: a daemon without configuration still serves
-// the sessions that run.
+// What cannot be read, or is wrong, keeps its default and is logged, a line for each fault: a
+// daemon without configuration still serves the sessions that run.
 Settings load_settings(const SettingsPaths& paths);
 
 }  // namespace iscsi::iscsid

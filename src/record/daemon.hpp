@@ -12,6 +12,7 @@ struct Daemon {
     std::string startup;        // shell command that starts iscsid on demand
     bool safe_logout = false;   // refuse to log out of a session whose disks are in use
     bool ipc_auth_uid = false;  // accept uid 0 as a peer, instead of the user named root
+    bool user_fallback = true;  // tcp records may use the user data path
 
     bool operator==(const Daemon&) const = default;
 };

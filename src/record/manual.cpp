@@ -34,6 +34,9 @@ are comments.
 .Pa iscsid.conf
 has the same form; what it says is the default of new records.
 A value that a key does not take is reported with its line, and the default is used.
+A key that nobody knows is passed over;
+.Xr iscsid 8
+logs the line, with the key that it may have been meant to be.
 .Pp
 For each key this page tells which values it takes, its default, the version of open-iscsi that
 first had it, whether
@@ -104,6 +107,10 @@ std::string_view family_text(Family family) {
     return "";
 }
 
+std::string since_text(std::string_view version) {
+    return version == kOursAlone ? "not in open-iscsi" : fmt::format("since {}", version);
+}
+
 template <class Record>
 void append_key(std::string& page, const Key<Record>& key) {
     const KeyInfo& info = key.info;
@@ -111,9 +118,8 @@ void append_key(std::string& page, const Key<Record>& key) {
     const std::string standard = default_text(key);
     fmt::format_to(std::back_inserter(page), ".It Li {}\n{}\n.br\nTakes {}; ", info.name, info.doc,
                    words.empty() ? type_text(info.type) : words);
-    fmt::format_to(std::back_inserter(page), "{}default {}; since {}; {}.\n",
-                   family_text(info.family), standard.empty() ? "empty" : standard, info.since,
-                   setter(info));
+    fmt::format_to(std::back_inserter(page), "{}default {}; {}; {}.\n", family_text(info.family),
+                   standard.empty() ? "empty" : standard, since_text(info.since), setter(info));
     if (info.sysfs.empty()) return;
     fmt::format_to(std::back_inserter(page), "In sysfs:\n.Li {} .\n", info.sysfs);
 }

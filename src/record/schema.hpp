@@ -69,6 +69,8 @@ inline constexpr std::size_t kLineBytesMax = 2047;
 
 // open-iscsi's version with the first appearance of the oldest keys.
 inline constexpr std::string_view kSinceBeginning = "2.1.8";
+// A setting of this program that open-iscsi has in no version.
+inline constexpr std::string_view kOursAlone = "";
 
 struct KeyInfo {
     std::string_view name;

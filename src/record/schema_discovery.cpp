@@ -129,6 +129,11 @@ const Schema<Daemon>& schema<Daemon>() {
         key<Daemon>(ISCSI_AT(ipc_auth_uid),
                     {.name = "iscsid.ipc_auth_uid",
                      .doc = "Accept user id 0 as a peer, whatever its name."}),
+        key<Daemon>(ISCSI_AT(user_fallback),
+                    {.name = "iscsid.user_fallback",
+                     .doc = "Carry sessions of tcp records in user space where the kernel has no "
+                            "iSCSI.",
+                     .since = kOursAlone}),
     });
     return instance;
 }

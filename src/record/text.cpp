@@ -165,6 +165,18 @@ bool is_record(std::string_view text) {
     return false;
 }
 
+std::vector<AssignedLine> assigned_lines(std::string_view text) {
+    std::vector<AssignedLine> lines;
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const Line line = take_line(text);
+        if (!line.whole) continue;
+        if (const auto assigned = parse_line(line.text).assigned) {
+            lines.push_back({number, assigned->name, assigned->value});
+        }
+    }
+    return lines;
+}
+
 template <class Record>
 std::vector<Warning> parse_into(Record& record, std::string_view text,
                                 const ParseOptions& options) {

@@ -44,6 +44,14 @@ template <class Record>
 std::vector<Warning> parse_into(Record& record, std::string_view text,
                                 const ParseOptions& options = {});
 
+// The assignments of a text, by the same rules, whoever knows their keys.
+struct AssignedLine {
+    std::size_t line;  // from 1
+    std::string_view name;
+    std::string_view value;
+};
+std::vector<AssignedLine> assigned_lines(std::string_view text);
+
 // The text of a record's file: secrets in clear, empty values left out.
 template <class Record>
 std::string print_file(const Record& record);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/numbers.hpp"
+#include "base/spelling.hpp"
 #include "record/values.hpp"
 #include "store/tree.hpp"
 
@@ -56,6 +57,58 @@ std::vector<record::Warning> read_daemon(record::Daemon& daemon, std::string_vie
     return warnings;
 }
 
+// What a misspelt key was meant to be, and the value that it has without it.
+struct Meant {
+    std::string_view name;  // empty: nothing is near enough
+    std::string value;
+};
+
+bool is_known(std::string_view name) {
+    constexpr std::string_view kTransportAlias = "node.transport_name";
+    return name == kTransportAlias || record::schema<record::Node>().find(name) ||
+           record::schema<record::SendTargets>().find(name) ||
+           record::schema<record::Isns>().find(name) || record::schema<record::Daemon>().find(name);
+}
+
+template <class Record>
+void consider(Meant& meant, std::string_view name, const Record& record) {
+    const auto nearest = record::nearest_name<Record>(name);
+    if (nearest.empty()) return;
+    const bool is_nearer = meant.name.empty() || base::edit_distance(name, nearest) <
+                                                     base::edit_distance(name, meant.name);
+    if (is_nearer) meant = {nearest, record::schema<Record>().find(nearest)->text(record)};
+}
+
+// Logs are read by more people than the file: what may be a secret, also under a misspelt name,
+// stays out of them.
+bool may_be_secret(std::string_view name) {
+    return name.contains(".auth.") || name.contains("pass") || name.contains("secret");
+}
+
+record::Warning describe_unknown(const record::AssignedLine& line, const Conf& conf) {
+    constexpr std::string_view kMask = "********";
+    Meant meant;
+    consider(meant, line.name, conf.daemon);
+    consider(meant, line.name, conf.node);
+    consider(meant, line.name, conf.send_targets);
+    consider(meant, line.name, conf.isns);
+    const bool masked = may_be_secret(line.name) || may_be_secret(meant.name);
+    auto text = fmt::format("line {}: {} = {}: unknown key", line.line, line.name,
+                            masked ? kMask : line.value);
+    if (meant.name.empty()) return {line.line, text + ", the line is passed over"};
+    text += fmt::format(", did you mean {}?", meant.name);
+    if (!masked) text += fmt::format(" {} is used", record::or_empty(meant.value));
+    return {line.line, std::move(text)};
+}
+
+std::vector<record::Warning> find_unknown_keys(const Conf& conf, std::string_view text) {
+    std::vector<record::Warning> found;
+    for (const auto& line : record::assigned_lines(text)) {
+        if (!is_known(line.name)) found.push_back(describe_unknown(line, conf));
+    }
+    return found;
+}
+
 // Keys of other kinds of record are no mistakes here, so only the first reading's warnings about a
 // line's form count, and each reading's about its own values.
 void add_warnings(std::vector<record::Warning>& all, std::vector<record::Warning> more) {
@@ -93,6 +146,7 @@ base::Result<Conf> load_conf(os::Files& files, const std::string& path) {
         if (auto warning = exposed(files, path)) conf.warnings.push_back(std::move(*warning));
     }
     add_warnings(conf.warnings, read_daemon(conf.daemon, *text));
+    conf.unknown_keys = find_unknown_keys(conf, *text);
     return conf;
 }
 

@@ -31,6 +31,9 @@ struct Conf {
     // One per faulty line, in open-iscsi's words, and one of line 0 when others may read the
     // secrets in the file; the program prints them.
     std::vector<record::Warning> warnings;
+    // One per line whose key belongs to nothing, with the key that it was meant to be. For the
+    // daemon's log: to iscsiadm, as to open-iscsi's, such a line may be of a newer version.
+    std::vector<record::Warning> unknown_keys;
 };
 
 // Error (Database): no such file, or not readable; the message names the file and the remedy. The

@@ -87,6 +87,42 @@ TEST_F(ConfTest, AValueThatAKeyDoesNotTakeIsNamedAndTheDefaultIsUsed) {
                             "1 to 1024; 32 is used"}));
 }
 
+TEST_F(ConfTest, AnUnknownKeyIsNamedWithTheOneThatItIsNearTo) {
+    const auto loaded =
+        value_of(conf("iscsid.safe_logut = Yes\n"
+                      "node.bogus.key = 1\n"
+                      "node.conn[0].timeo.login_timout = 3\n"
+                      "node.conn[0].timeo.login_timeout = 4\n"
+                      "discovery.sendtargets.auth.pasword = pw\n"
+                      "my.secret = pw\n"
+                      "node.transport_name = tcp\n"));
+
+    EXPECT_THAT(loaded.warnings, IsEmpty());
+    EXPECT_THAT(
+        loaded.unknown_keys,
+        UnorderedElementsAre(
+            record::Warning{1,
+                            "line 1: iscsid.safe_logut = Yes: unknown key, did you mean "
+                            "iscsid.safe_logout? No is used"},
+            record::Warning{2, "line 2: node.bogus.key = 1: unknown key, the line is passed over"},
+            record::Warning{3,
+                            "line 3: node.conn[0].timeo.login_timout = 3: unknown key, did "
+                            "you mean node.conn[0].timeo.login_timeout? 4 is used"},
+            record::Warning{5,
+                            "line 5: discovery.sendtargets.auth.pasword = ********: "
+                            "unknown key, did you mean "
+                            "discovery.sendtargets.auth.password?"},
+            record::Warning{6,
+                            "line 6: my.secret = ********: unknown key, the line is "
+                            "passed over"}));
+}
+
+TEST_F(ConfTest, UserFallbackIsTakenFromTheFile) {
+    EXPECT_TRUE(value_of(conf("")).daemon.user_fallback);
+    EXPECT_FALSE(value_of(conf("iscsid.user_fallback = No\n")).daemon.user_fallback);
+    EXPECT_TRUE(value_of(conf("iscsid.user_fallback = maybe\n")).daemon.user_fallback);
+}
+
 TEST_F(ConfTest, SecretsThatOthersMayReadAreWarnedOf) {
     const auto loaded = value_of(conf("node.session.auth.password = pw\n"));
 
