@@ -10,6 +10,8 @@
 #include <climits>
 #include <string_view>
 
+#include "os/files.hpp"
+
 namespace iscsi::os {
 
 namespace {
@@ -23,6 +25,12 @@ void make_parents(const std::string& path) {
 }  // namespace
 
 base::Status set_device_link(const std::string& target, const std::string& path) {
+    struct stat info{};
+    if (::lstat(path.c_str(), &info) == 0 && !S_ISLNK(info.st_mode)) {
+        return base::fail(base::ErrorCode::Internal,
+                          "{} is a {}, which stays: there is no link to {} of that name", path,
+                          name_of_kind(info.st_mode), target);
+    }
     make_parents(path);
     const std::string fresh = fmt::format("{}.{}", path, ::getpid());
     ::unlink(fresh.c_str());

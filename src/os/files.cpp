@@ -36,7 +36,10 @@ FileKind kind_of_mode(mode_t mode) {
 }
 
 Expected<FileInfo> info_from(const struct stat& status) {
-    return FileInfo{kind_of_mode(status.st_mode), status.st_mode & 07777, status.st_uid};
+    return FileInfo{.kind = kind_of_mode(status.st_mode),
+                    .kind_name = name_of_kind(status.st_mode),
+                    .mode = status.st_mode & 07777,
+                    .owner = status.st_uid};
 }
 
 struct CloseDirectory {
@@ -292,6 +295,15 @@ Expected<std::vector<TreeEntry>> list_level(Files& files, const std::string& pat
 // Where list() is all there is.
 Expected<std::vector<TreeEntry>> Files::list_tree(const std::string& path, const Enter& enter) {
     return list_level(*this, path, enter, /*level=*/0);
+}
+
+std::string_view name_of_kind(std::uint32_t mode) {
+    if (S_ISREG(mode)) return "regular file";
+    if (S_ISDIR(mode)) return "directory";
+    if (S_ISLNK(mode)) return "symbolic link";
+    if (S_ISFIFO(mode)) return "fifo";
+    if (S_ISSOCK(mode)) return "socket";
+    return S_ISBLK(mode) ? "block device" : "character device";
 }
 
 Files& system_files() {

@@ -41,9 +41,13 @@ struct TreeEntry {
     int error_number = 0;  // why it could not be listed; 0: it was, or was not wanted
 };
 
+// What a file of this st_mode is: "fifo", "socket", "directory", "regular file", ...
+std::string_view name_of_kind(std::uint32_t mode);
+
 struct FileInfo {
     FileKind kind;
-    std::uint32_t mode;  // permission bits
+    std::string_view kind_name;  // name_of_kind
+    std::uint32_t mode;          // permission bits
     std::uint32_t owner;
 };
 

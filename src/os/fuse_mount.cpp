@@ -10,16 +10,14 @@
 #include <string>
 #include <utility>
 
+#include "os/misc_device.hpp"
+
 namespace iscsi::os {
 
 base::Result<FuseMount> mount_fuse(std::string_view source, std::uint32_t max_read_bytes) {
     using base::ErrorCode;
     FuseMount mount;
-    mount.device = Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-    if (!mount.device)
-        return base::fail_errno(
-            ErrorCode::Internal, errno,
-            "/dev/fuse, which the data path in user space needs (modprobe fuse)");
+    ISCSI_TRY(mount.device, open_misc_device(kFuseDevice, O_NONBLOCK));
     const Fd context(::fsopen("fuse", FSOPEN_CLOEXEC));
     if (!context) return base::fail_errno(ErrorCode::Internal, errno, "fsopen fuse");
     const std::array<std::pair<const char*, std::string>, 6> options = {{

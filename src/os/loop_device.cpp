@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "base/numbers.hpp"
+#include "os/misc_device.hpp"
 
 namespace iscsi::os {
 
@@ -97,23 +98,13 @@ loop_config make_config(int file, const LoopOptions& options) {
 
 std::string loop_name(std::uint32_t number) { return fmt::format("loop{}", number); }
 
-static base::Result<Fd> open_loop_control() {
-    Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    if (!control) {
-        return base::fail_errno(
-            ErrorCode::Internal, errno,
-            "/dev/loop-control, which the data path in user space needs (modprobe loop)");
-    }
-    return control;
-}
-
 base::Status check_loop_driver() {
-    ISCSI_TRY_VOID(open_loop_control());
+    ISCSI_TRY_VOID(open_misc_device(kLoopControl));
     return {};
 }
 
 base::Result<std::uint32_t> attach_loop(int file, const LoopOptions& options) {
-    ISCSI_TRY(const Fd control, open_loop_control());
+    ISCSI_TRY(const Fd control, open_misc_device(kLoopControl));
     const loop_config config = make_config(file, options);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const int free = ::ioctl(control.get(), LOOP_CTL_GET_FREE);

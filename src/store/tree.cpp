@@ -94,6 +94,7 @@ base::Result<std::optional<std::string>> Tree::read_once(const std::string& path
     // ENOTDIR: a portal's plain file is where this record's directory would be.
     const int number = text.error().number;
     if (number == ENOENT || number == ENOTDIR) return std::optional<std::string>();
+    if (number == ENXIO) return std::optional(std::string());  // a socket: nothing to be read
     return fail_on("Could not open", path, text.error());
 }
 
@@ -133,6 +134,12 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
         }
     }
     if (!text || record::is_record(*text)) return text;
+    // A fifo reads as an empty file.
+    if (const auto info = files_.info(path); info && info->kind == os::FileKind::Other) {
+        return base::fail(ErrorCode::Database,
+                          "{} is no file but a {}. Delete the record or discover it anew.", path,
+                          info->kind_name);
+    }
     return base::fail(ErrorCode::Database, "{} {} Delete the record or discover it anew.", path,
                       is_empty(*text) ? "is empty: its writer was interrupted."
                                       : "is damaged: nothing in it is a record.");

@@ -2,9 +2,12 @@
 """Bad input: one clear line that names the thing and the remedy, the right code, no change."""
 
 import json
+import os
 import pathlib
 import re
+import signal
 import socket
+import stat
 
 import pytest
 
@@ -118,17 +121,41 @@ def test_login_without_a_driver_names_it_at_once(box, new_tgtd, device):
     initiator.open(peer.name, peer.portal)
 
 
-def test_login_that_can_make_no_disk_fails_with_the_reason(box, initiator, new_tgtd):
-    """The loop driver's device opens, and gives no loop device."""
+@pytest.mark.parametrize("device, number", [("/dev/fuse", 229), ("/dev/loop-control", 237)])
+def test_login_says_what_has_the_name_of_a_device(box, initiator, new_tgtd, device, number):
     peer = new_tgtd()
     initiator.discover(peer.portal).ok()
-    box.run(["mount", "--bind", "/dev/null", "/dev/loop-control"]).ok()
+    box.run(["mount", "--bind", "/dev/null", device]).ok()
 
     result = initiator.login(peer.name, peer.portal)
 
-    box.run(["umount", "/dev/loop-control"]).ok()
+    box.run(["umount", device]).ok()
+    clear(result, 9, f"{device}, which", "character device 1:3",
+          f"(rm {device}; mknod -m 600 {device} c 10 {number})")
+    initiator.no_userds()
+    initiator.open(peer.name, peer.portal, peer.first_lun)
+
+
+# Nodes of loop devices that are none.
+NO_LOOPS = """
+mount -t tmpfs none /mnt
+for name in null zero random urandom fuse loop-control; do cp -a /dev/$name /mnt/; done
+for n in $(seq 0 999); do mknod /mnt/loop$n c 1 3; done
+mkdir -p /mnt/disk
+mount --move /mnt /dev
+"""
+
+
+def test_login_that_can_make_no_disk_fails_with_the_reason(box, initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.discover(peer.portal).ok()
+    box.run(["sh", "-c", NO_LOOPS]).ok()
+
+    result = initiator.login(peer.name, peer.portal)
+
+    box.run(["umount", "--lazy", "/dev"]).ok()
     assert result.rc == 9 and result.seconds < 10, result
-    assert f"LUN {peer.first_lun}: no free loop device" in result.err
+    assert f"LUN {peer.first_lun}: loop" in result.err and "LOOP_CONFIGURE" in result.err, result
     assert initiator.sessions() == {}
     initiator.no_userds()
     initiator.open(peer.name, peer.portal, peer.first_lun)
@@ -202,6 +229,65 @@ def test_malformed_config_lines_are_named_and_others_hold(box, new_tgtd):
     assert "node.session.timeo.replacement_timeout = 120\n" in record
     assert "node.startup = manual\n" in record
     assert "node.conn[0].timeo.login_timeout = 4\n" in record
+
+
+NONSENSE = """\
+iscsid.user_fallback = maybe
+iscsid.safe_logut = Yes
+iscsid.safe_logout = Banana
+node.bogus.key = 1
+node.conn[0].timeo.login_timout = 3
+node.session.auth.pasword = hunter2
+node.startup = automatic
+"""
+NONSENSE_SAID = [
+    "line 1: iscsid.user_fallback = maybe is not one of No, Yes; Yes is used",
+    "line 2: iscsid.safe_logut = Yes: unknown key, did you mean iscsid.safe_logout? No is used",
+    "line 3: iscsid.safe_logout = Banana is not one of No, Yes; No is used",
+    "line 4: node.bogus.key = 1: unknown key, the line is passed over",
+    "line 5: node.conn[0].timeo.login_timout = 3: unknown key, did you mean "
+    "node.conn[0].timeo.login_timeout? 30 is used",
+    "line 6: node.session.auth.pasword = ********: unknown key, did you mean "
+    "node.session.auth.password?",
+]
+
+
+def test_iscsid_names_each_line_of_nonsense_when_it_reads_it(box):
+    initiator = Initiator(box)
+    path = "/etc/iscsi/iscsid.conf"
+    box.path(path).write_text(NONSENSE)
+    box.path(path).chmod(0o600)
+
+    def said():
+        return [line.split(f"{path}: ", 1)[1] for line in initiator.iscsid.log().splitlines()
+                if f"{path}: " in line]
+
+    initiator.start()
+
+    wait_for(lambda: sorted(said()) == NONSENSE_SAID, 5, said)
+    initiator.iscsid.kill(signal.SIGHUP)
+    wait_for(lambda: sorted(said()) == sorted(2 * NONSENSE_SAID), 5, said)
+
+
+def test_iscsiadm_says_nothing_of_keys_that_a_newer_version_may_have(box, new_tgtd):
+    peer = new_tgtd()
+    initiator = Initiator(box, conf={"node.bogus.key": 1, "iscsid.safe_logut": "Yes"}).start()
+
+    assert initiator.discover(peer.portal).ok().err == ""
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket"])
+def test_what_is_no_file_in_the_place_of_a_record_is_called_so(box, initiator, kind):
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    path = box.path(f"/etc/iscsi/nodes/{TARGET}/127.0.0.1,3260,1/default")
+    path.unlink()
+    os.mknod(path, 0o600 | (stat.S_IFIFO if kind == "fifo" else stat.S_IFSOCK))
+
+    result = initiator.node(TARGET, PORTAL)
+
+    clear(result, 6, f"/127.0.0.1,3260,1/default is no file but a {kind}. Delete the record")
+    initiator.node(TARGET, PORTAL, "-o", "delete").ok()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("key, value, words", [

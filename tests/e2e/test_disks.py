@@ -8,6 +8,7 @@ import pytest
 
 from beds import filesystems
 from beds.blockio import Device, exercise
+from beds.initiator import by_path
 from beds.proc import wait_for
 from beds.tgtd import Lun
 
@@ -43,6 +44,25 @@ def test_by_path_link_survives_the_logout_of_another_session(initiator, new_tgtd
     initiator.adm("-m", "session", "-r", first if which == "older" else second, "-u").ok()
 
     exercise(initiator.disk(peer.portal, peer.name))
+
+
+def test_what_is_no_link_under_a_by_path_name_stays(box, initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.discover(peer.portal).ok()
+    name = by_path(peer.portal, peer.name, peer.first_lun)
+    box.path("/dev/disk/by-path").mkdir()
+    box.path(name).write_text("somebody's")
+
+    assert initiator.login(peer.name, peer.portal).ok().err == ""
+
+    [sid] = initiator.sessions()
+    initiator.adm("-m", "session", "-r", sid, "-R").ok()
+    [loop] = box.loops()
+    exercise(loop)
+    warnings = [line for line in initiator.iscsid.log().splitlines() if name in line]
+    assert len(warnings) == 1 and f"{name} is a regular file, which stays" in warnings[0], warnings
+    initiator.logout(peer.name, peer.portal).ok()
+    assert box.path(name).read_text() == "somebody's"
 
 
 @pytest.mark.parametrize("fs", ["ext4", "xfs"])
