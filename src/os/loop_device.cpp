@@ -6,13 +6,16 @@
 #include <fmt/format.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -20,6 +23,7 @@
 
 #include "base/numbers.hpp"
 #include "os/misc_device.hpp"
+#include "os/process.hpp"
 
 namespace iscsi::os {
 
@@ -207,6 +211,40 @@ std::vector<AttachedLoop> attached_loops() {
         loops.push_back({.number = static_cast<std::uint32_t>(*number), .backing_file = *file});
     }
     return loops;
+}
+
+namespace {
+
+constexpr int kAnswerWaitMs = 1000;
+
+// In a process of its own, which may be killed while it waits for the answer. Asking for the status
+// makes the loop driver ask for the file's attributes. While we have the device open its number can
+// not go to another file.
+[[noreturn]] void detach_forsaken_and_exit(const AttachedLoop& loop) {
+    const std::string name = loop_name(loop.number);
+    ::close_range(0, ~0U, 0);  // the locks among them are not ours to keep
+    const Fd fd(::open(node_path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    const auto file = read_small(fmt::format("/sys/block/{}/loop/backing_file", name));
+    loop_info64 info{};
+    const bool forsaken = fd && file && *file == loop.backing_file &&
+                          ::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0 && errno == ENOTCONN;
+    ::_exit(forsaken && ::ioctl(fd.get(), LOOP_CLR_FD, 0) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+}  // namespace
+
+bool detach_loop_if_forsaken(const AttachedLoop& loop) {
+    ensure_node(loop_name(loop.number), makedev(kLoopMajor, loop.number));
+    const pid_t child = ::fork();
+    if (child == 0) detach_forsaken_and_exit(loop);
+    const auto ended = child > 0 ? watch_process(child) : base::Result<Fd>(Fd());
+    if (!ended || !*ended) return false;
+    pollfd readable{.fd = ended->get(), .events = POLLIN, .revents = 0};
+    if (::poll(&readable, 1, kAnswerWaitMs) != 1) {
+        kill_process(child);
+        (void)::poll(&readable, 1, kAnswerWaitMs);  // what can't be killed yet is left behind
+    }
+    return collect_child(child) == "exit status 0";
 }
 
 }  // namespace iscsi::os

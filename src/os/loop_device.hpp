@@ -47,4 +47,10 @@ struct AttachedLoop {
 // All attached loop devices. Reads sysfs only: never blocks on a device.
 std::vector<AttachedLoop> attached_loops();
 
+// Detaches a device whose file no process will ever serve again: it is one of a FUSE file system,
+// and the kernel answers for it that the file system's process has let go of it (ENOTCONN), which
+// is final. A file that its process answers for, or does not answer for within a second (it may be
+// frozen), keeps its device. Whether it was detached.
+bool detach_loop_if_forsaken(const AttachedLoop& loop);
+
 }  // namespace iscsi::os

@@ -86,12 +86,15 @@ ProcessIdentity this_process() {
             .start_ticks = line ? line->start_ticks : 0};
 }
 
-bool has_ended(const ProcessIdentity& process) {
+bool is_within_sight(const ProcessIdentity& process) {
     const std::uint64_t here = pid_namespace_of("self");
     if (process.pid_namespace == 0 || here == 0) return false;
-    if (process.pid_namespace != here) {
-        return here == kInitialPidNamespace && !lives_elsewhere(process);
-    }
+    return here == process.pid_namespace || here == kInitialPidNamespace;
+}
+
+bool has_ended(const ProcessIdentity& process) {
+    if (!is_within_sight(process)) return false;
+    if (process.pid_namespace != pid_namespace_of("self")) return !lives_elsewhere(process);
     const auto line = read_stat(process.pid);
     if (!line) return true;
     const bool zombie = line->state == 'Z' || line->state == 'X';

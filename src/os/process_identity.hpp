@@ -15,6 +15,8 @@ struct ProcessIdentity {
 };
 
 ProcessIdentity this_process();
+// Whether we can know of this process if it lives.
+bool is_within_sight(const ProcessIdentity& process);
 // Whether it has certainly ended. Of processes in other pid namespaces nothing is certain, unless
 // we are in the initial one, which sees all.
 bool has_ended(const ProcessIdentity& process);

@@ -25,6 +25,8 @@ TEST(ProcessIdentity, OfOtherNamespacesOnlyTheInitialOneKnows) {
     const bool initial = nowhere.pid_namespace == kInitialPidNamespace;
     nowhere.pid_namespace = 1;  // no namespace has this inode
     EXPECT_EQ(has_ended(nowhere), initial);
+    EXPECT_EQ(is_within_sight(nowhere), initial);
+    EXPECT_TRUE(is_within_sight(this_process()));
 }
 
 TEST(ProcessIdentity, AChildThatNobodyCollectedHasEnded) {

@@ -218,21 +218,32 @@ void DeviceManager::publish_status() {
     io_.publish_status(luns);
 }
 
+// Of a process that has died: true once it has been dealt with.
+static bool remove_if_left(const os::AttachedLoop& loop, const FileOwner& owner) {
+    const std::string name = os::loop_name(loop.number);
+    const os::ProcessIdentity process{
+        .pid_namespace = owner.pid_namespace, .pid = owner.pid, .start_ticks = owner.start_ticks};
+    if (!os::is_within_sight(process)) {
+        if (!os::detach_loop_if_forsaken(loop)) return false;
+        base::log(LogLevel::Info, "detached {}: session {} of another container has died", name,
+                  owner.sid);
+        return true;
+    }
+    if (!os::has_ended(process)) return false;
+    base::log(LogLevel::Info, "detaching {}: session {} has died", name, owner.sid);
+    const auto detached = os::detach_loop(loop.number);
+    if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
+    return true;
+}
+
 void remove_leftovers() {
     constexpr const char* kByPath = "/dev/disk/by-path";
     std::set<std::string> dead;
     for (const auto& loop : os::attached_loops()) {
         const auto owner = owner_of_backing_file(loop.backing_file);
-        if (!owner || !os::has_ended({.pid_namespace = owner->pid_namespace,
-                                      .pid = owner->pid,
-                                      .start_ticks = owner->start_ticks})) {
-            continue;
+        if (owner && remove_if_left(loop, *owner)) {
+            dead.insert(link_target(os::loop_name(loop.number)));
         }
-        base::log(LogLevel::Info, "detaching {}: session {} has died", os::loop_name(loop.number),
-                  owner->sid);
-        const auto detached = os::detach_loop(loop.number);
-        if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
-        dead.insert(link_target(os::loop_name(loop.number)));
     }
     if (dead.empty()) return;
     const auto entries = os::system_files().list(kByPath);

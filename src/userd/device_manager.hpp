@@ -69,8 +69,8 @@ private:
     std::uint32_t luns_reported_ = 0;
 };
 
-// Detaches loop devices whose process has died (their file answers nobody), and removes links that
-// lead to them.
+// Detaches loop devices whose process has died, and removes links that lead to them. Where that
+// process ran in a pid namespace that is none of ours, the file's answer tells (loop_device.hpp).
 void remove_leftovers();
 
 }  // namespace iscsi::userd

@@ -190,10 +190,14 @@ class Sandbox:
                 found.append(f"/dev/{path.parent.parent.name}")
         return sorted(found)
 
-    def destroy(self):
-        """Kills everything in it, from any thread: what waits for its devices gets an error."""
+    def kill(self):
+        """Kills everything in it; its loop devices stay, as those of a killed container do."""
         self._holder.kill()
         self._holder.wait()
+
+    def destroy(self):
+        """Kills everything in it, from any thread: what waits for its devices gets an error."""
+        self.kill()
         # Loop devices may still stand on files of a dead server; their I/O has failed by now.
         for path in self.loops():
             _detach(path)

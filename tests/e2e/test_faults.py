@@ -2,6 +2,7 @@
 """I/O while the target, the network or iscsid fails."""
 
 import errno
+import os
 import signal
 import threading
 import time
@@ -11,6 +12,8 @@ import pytest
 from beds.blockio import Device, exercise, time_to_error
 from beds.chaos import Chaos
 from beds.fio import Load, fio
+from beds.initiator import Initiator
+from beds.peers import Peer
 from beds.proc import exists, wait_for
 
 REPLACEMENT = "node.session.timeo.replacement_timeout"
@@ -164,7 +167,6 @@ def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):
     device = initiator.open(peer.name, peer.portal)
     [userd] = initiator.userds()
 
-    import os
     os.kill(userd, signal.SIGKILL)
     wait_for(lambda: not exists(userd), 5, "its end")
     # An error; or nothing to read, once the device has been detached.
@@ -176,6 +178,40 @@ def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):
     wait_for(lambda: initiator.sessions() == {}, 10, "the session to go")
     exercise(initiator.open(peer.name, peer.portal))
     assert len(box.loops()) == 1
+
+
+def test_disks_of_a_killed_container_are_cleaned_up_by_another(box, initiator, new_box, new_tgtd):
+    other = new_box("other")
+    peer = Peer("tgtd", other)
+    Initiator(other).start().open(peer.name, peer.portal)
+    assert len(other.loops()) == 1
+    other.kill()
+    assert len(other.loops()) == 1  # nobody has done it yet
+    peer = new_tgtd()
+
+    exercise(initiator.open(peer.name, peer.portal))
+
+    assert other.loops() == []
+    assert len(box.loops()) == 1
+
+
+def test_disk_of_a_frozen_container_is_left_alone(box, initiator, new_box, new_tgtd):
+    other = new_box("other")
+    peer = Peer("tgtd", other)
+    others = Initiator(other).start()
+    device = others.open(peer.name, peer.portal)
+    [userd] = others.userds()
+    os.kill(userd, signal.SIGSTOP)
+    peer = new_tgtd()
+    initiator.discover(peer.portal).ok()
+
+    login = initiator.login(peer.name, peer.portal).ok()
+
+    os.kill(userd, signal.SIGCONT)
+    assert login.seconds < 20, login
+    exercise(initiator.disk(peer.portal, peer.name))
+    assert other.loops() == [device]
+    exercise(device)
 
 
 def test_sessions_live_on_when_iscsid_is_stopped(initiator, new_tgtd):
