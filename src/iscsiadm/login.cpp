@@ -98,6 +98,14 @@ void report_missing_disks(Output& out, const Verdict& verdict) {
     }
 }
 
+// The same for a logout: the session is gone, and some of what was written to its disks, too.
+void report_losses(Output& out, const control::SessionInfo& session, const Verdict& verdict) {
+    if (verdict.code != ErrorCode::Success) return;
+    for (const auto line : base::split(verdict.message, '\n')) {
+        if (!line.empty()) out.error("session {}: {}", session.sid, line);
+    }
+}
+
 // Numbers that nobody can use, which -o update lets pass.
 void warn_of_ranges(App& app, record::Node& node) {
     for (const auto& text : record::enforce_ranges(node)) {
@@ -206,6 +214,7 @@ base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> 
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         auto event = session_event(Event::What::Logout, sessions[i], verdicts[i]);
         if (verdicts[i].code == ErrorCode::Success) {
+            report_losses(out, sessions[i], verdicts[i]);
             event.text = fmt::format("Logout of {} successful.", describe(sessions[i]));
         } else {
             out.error("Could not logout of {}.", describe(sessions[i]));

@@ -60,10 +60,10 @@ struct ConnectionLogoutDone {
     bool operator==(const ConnectionLogoutDone&) const = default;
 };
 // Answer to a logout of the session: its devices are gone and the target knows, or the reason why
-// not. Gone follows on success.
+// not. Gone follows on success. Comes after stop(Terminate), too, when something was lost.
 struct LogoutDone {
     base::ErrorCode code = base::ErrorCode::Success;
-    std::string message;
+    std::string message;  // with success: what did not reach the target, a line per disk
     bool operator==(const LogoutDone&) const = default;
 };
 // The devices do not show what the target has any more.
@@ -75,6 +75,11 @@ struct DevicesChanged {
 struct RecoveryTimeout {
     bool operator==(const RecoveryTimeout&) const = default;
 };
+// A session that is to end does not, and nobody knows whether it ever will. Gone may still come.
+struct Stuck {
+    std::string reason;  // names what an administrator can look at
+    bool operator==(const Stuck&) const = default;
+};
 // The session does not exist any more in the data path. Always the last event of a session.
 struct Gone {
     std::string reason;
@@ -83,6 +88,6 @@ struct Gone {
 
 using DataPathEvent =
     std::variant<Created, CreateFailed, Started, StartFailed, ConnectionError, AsyncMessage,
-                 ConnectionLogoutDone, LogoutDone, DevicesChanged, RecoveryTimeout, Gone>;
+                 ConnectionLogoutDone, LogoutDone, DevicesChanged, RecoveryTimeout, Stuck, Gone>;
 
 }  // namespace iscsi::session

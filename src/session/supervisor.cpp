@@ -249,8 +249,7 @@ void Supervisor::on_deadline(Instant now) {
             log(LogLevel::Warning, "session {}: logout timed out", sid_);
             return terminate(ending_.code, std::move(ending_.text), now);
         case State::Ending:
-            log(LogLevel::Error, "session {}: the data path does not let go of it", sid_);
-            return end();
+            return stuck("its data path does not let go of it");
     }
 }
 
@@ -270,6 +269,7 @@ void Supervisor::terminate(ErrorCode code, std::string message, Instant now) {
     if (state_ == State::Connecting || state_ == State::LoggingIn) abandon();
     ending_ = {.code = code, .text = std::move(message)};
     state_ = State::Ending;
+    is_stuck_ = false;
     deadline_ = now + kEndingLimit;
     act(StopDataPath{.terminate = true});
 }
@@ -279,8 +279,22 @@ void Supervisor::end() {
     state_ = State::Ended;
     deadline_ = kNever;
     reply_login(ending_.code, std::move(ending_.text));
-    if (std::exchange(logout_pending_, false)) act(ReplyLogout{});
+    if (std::exchange(logout_pending_, false)) {
+        act(ReplyLogout{ErrorCode::Success, std::move(losses_)});
+    }
     act(Finished{});
+}
+
+// Whoever waits has waited long enough. The session is still there, and listed: it can be told to
+// end once more.
+void Supervisor::stuck(std::string_view reason) {
+    const std::string text = fmt::format("session {} does not end: {}", sid_, reason);
+    log(LogLevel::Error, "{}", text);
+    state_ = State::Ending;
+    deadline_ = kNever;
+    is_stuck_ = true;
+    reply_login(ErrorCode::Internal, text);
+    if (std::exchange(logout_pending_, false)) act(ReplyLogout{ErrorCode::Logout, text});
 }
 
 void Supervisor::log_out(Failure why, Instant now) {
@@ -304,9 +318,13 @@ base::Status Supervisor::request_logout(Instant now) {
         case State::Idle:
         case State::Creating:
         case State::LoggingOut:
-        case State::Ending:
         case State::Ended:
             return invalid_state();
+        case State::Ending:
+            if (!is_stuck_) return invalid_state();
+            logout_pending_ = true;
+            terminate(ErrorCode::Success, {}, now);
+            return {};
         case State::Connecting:
         case State::LoggingIn:
         case State::Starting:
@@ -485,6 +503,7 @@ void Supervisor::on_event(const ConnectionLogoutDone& event, Instant now) {
 }
 
 void Supervisor::on_event(const LogoutDone& event, Instant now) {
+    if (state_ == State::Ending) losses_ = event.message;  // of an end without a logout
     if (state_ != State::LoggingOut) return;
     if (event.code == ErrorCode::Busy) {
         state_ = State::LoggedIn;
@@ -494,6 +513,7 @@ void Supervisor::on_event(const LogoutDone& event, Instant now) {
         return;
     }
     if (event.code == ErrorCode::Success) {
+        losses_ = event.message;
         state_ = State::Ending;
         deadline_ = now + kEndingLimit;
         return;
@@ -505,6 +525,11 @@ void Supervisor::on_event(const LogoutDone& event, Instant now) {
 
 void Supervisor::on_event(const DevicesChanged&, Instant) {
     if (state_ == State::LoggedIn && config_.scan_auto) act(StartScan{});
+}
+
+void Supervisor::on_event(const Stuck& event, Instant) {
+    const bool ending = state_ == State::LoggingOut || state_ == State::Ending;
+    if (ending && !is_stuck_) stuck(event.reason);
 }
 
 void Supervisor::on_event(const RecoveryTimeout&, Instant) {

@@ -251,6 +251,7 @@ private:
     void recover(base::Instant now);
     void terminate(base::ErrorCode code, std::string message, base::Instant now);
     void end();
+    void stuck(std::string_view reason);
     void reply_login(base::ErrorCode code, std::string message);
     void log_out(Failure why, base::Instant now);
     void log_out_connection(base::Instant now);
@@ -267,6 +268,7 @@ private:
     void on_event(const LogoutDone& event, base::Instant now);
     void on_event(const DevicesChanged& event, base::Instant now);
     void on_event(const RecoveryTimeout& event, base::Instant now);
+    void on_event(const Stuck& event, base::Instant now);
     void on_event(const Gone& event, base::Instant now);
 
     SupervisorConfig config_;
@@ -286,7 +288,9 @@ private:
     bool has_run_ = false;
     bool login_answered_ = false;
     bool logout_pending_ = false;
-    Failure ending_;  // why the session ends: what an unanswered login gets
+    bool is_stuck_ = false;  // Ending, and whoever waited has been told that it does not end
+    std::string losses_;     // of the logout, told when it is over
+    Failure ending_;         // why the session ends: what an unanswered login gets
     std::deque<Action> actions_;
 };
 

@@ -332,6 +332,47 @@ TEST(SessionLogout, EndsTheSessionAndAnswers) {
     EXPECT_TRUE(bench.logged("is shutdown."));
 }
 
+TEST(SessionLogout, TellsWhatWasLost) {
+    Supervised bench;
+    bench.run();
+    ASSERT_TRUE(bench.log_out());
+    bench.event(LogoutDone{ErrorCode::Success, "LUN 1: lost"});
+    bench.event(Gone{"logged out"});
+
+    EXPECT_EQ(bench.last<ReplyLogout>(), (ReplyLogout{ErrorCode::Success, "LUN 1: lost"}));
+}
+
+TEST(SessionLogout, OfASessionThatIsStuckFailsAndMayBeTriedAgain) {
+    Supervised bench;
+    bench.run();
+    ASSERT_TRUE(bench.log_out());
+    bench.event(Stuck{"process 7 does not answer"});
+
+    EXPECT_EQ(
+        bench.last<ReplyLogout>(),
+        (ReplyLogout{ErrorCode::Logout, "session 7 does not end: process 7 does not answer"}));
+    EXPECT_EQ(bench.count<Finished>(), 0U);
+    bench.event(Stuck{"process 7 does not answer"});
+    EXPECT_EQ(bench.count<ReplyLogout>(), 1U);
+
+    ASSERT_TRUE(bench.log_out());
+    EXPECT_EQ(bench.last<StopDataPath>(), StopDataPath{.terminate = true});
+    bench.event(Gone{"killed"});
+    EXPECT_EQ(bench.last<ReplyLogout>(), ReplyLogout{});
+    EXPECT_EQ(bench.count<Finished>(), 1U);
+}
+
+TEST(SessionLogout, ADataPathThatNeverLetsGoIsReported) {
+    Supervised bench;
+    bench.run();
+    ASSERT_TRUE(bench.log_out());
+    bench.event(LogoutDone{});
+    bench.pass_deadline();
+
+    EXPECT_EQ(bench.last<ReplyLogout>()->code, ErrorCode::Logout);
+    EXPECT_EQ(bench.count<Finished>(), 0U) << "it is still there";
+}
+
 TEST(SessionLogout, ASecondOneIsRefusedMeanwhile) {
     Supervised bench;
     bench.run();

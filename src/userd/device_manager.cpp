@@ -153,23 +153,32 @@ void DeviceManager::remove_links(Device& device) {
     device.links.clear();
 }
 
-void DeviceManager::detach(Device& device, bool flush) {
+std::string DeviceManager::detach(Device& device, bool flush) {
     remove_links(device);
+    std::string loss;
     if (flush) {
         const auto synced = os::sync_loop(device.loop);
-        if (!synced) base::log(LogLevel::Warning, "{}", synced.error().message);
+        if (!synced) {
+            loss = fmt::format("what was written last did not reach the target: {}",
+                               synced.error().message);
+            base::log(LogLevel::Error, "LUN {}: {}", device.volume.lun.number(), loss);
+        }
     }
     const auto detached = os::detach_loop(device.loop);
     if (!detached) base::log(LogLevel::Warning, "{}", detached.error().message);
     device.attached = false;
+    return loss;
 }
 
-void DeviceManager::remove_all(bool flush) {
+std::string DeviceManager::remove_all() {
+    std::string losses;
     for (auto& [number, device] : devices_) {
-        if (device.attached) detach(device, flush);
+        const std::string loss = device.attached ? detach(device, /*flush=*/true) : std::string();
+        if (!loss.empty()) losses += fmt::format("LUN {}: {}\n", number, loss);
     }
     devices_.clear();
     publish_status();
+    return losses;
 }
 
 void DeviceManager::refresh_links() {

@@ -37,8 +37,8 @@ public:
     DeviceManager(IoSide& io, Identity identity) : io_(io), identity_(std::move(identity)) {}
 
     base::Result<userlink::RescanDone> rescan();
-    // `flush`: what was written to the devices without a file system goes out first.
-    void remove_all(bool flush);
+    // What was written to the devices goes out first. A line for each disk of which some could not.
+    std::string remove_all();
     // Links for partitions that came or went since.
     void refresh_links();
 
@@ -56,7 +56,8 @@ private:
     std::string attach(Device& device);
     std::string update(Device& device, const Volume& volume);
     std::string let_go(Device& device);
-    void detach(Device& device, bool flush);
+    // A text tells what was lost: with `flush` only.
+    std::string detach(Device& device, bool flush);
     void remove_links(Device& device);
     void set_links(Device& device);
     ExportFile file_of(const Volume& volume) const;

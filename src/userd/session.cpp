@@ -235,9 +235,13 @@ void Session::leave(bool by_logout) {
         initiator_->pump(now_);
     }
     if (!first) return;  // the devices are on their way out already
-    setup_->give([this, flush = logs_out_] {
-        devices_->remove_all(flush);
-        queue_.post([this] { devices_gone(); });
+    // Without a connection writing out fails at once, and tells what is lost.
+    setup_->give([this] {
+        auto losses = devices_->remove_all();
+        queue_.post([this, losses = std::move(losses)]() mutable {
+            losses_ = std::move(losses);
+            devices_gone();
+        });
     });
 }
 
@@ -261,7 +265,9 @@ void Session::end(const std::string& reason) {
         initiator_->scheduler().close(EIO);
         initiator_->pump(now_);
     }
-    if (ending_reply_) done(*ending_reply_);
+    if (ending_reply_) {
+        control_.answer(ending_reply_->client, {ending_reply_->id, userlink::LoggedOut{losses_}});
+    }
     control_.send_event(userlink::Terminated{reason});
     base::log(LogLevel::Info, "{}", reason);
 }

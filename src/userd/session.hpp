@@ -117,6 +117,7 @@ private:
     std::uint32_t logout_timeout_s_ = 15;
     bool logs_out_ = false;
     std::string end_reason_;
+    std::string losses_;  // see userlink::LoggedOut
 };
 
 }  // namespace iscsi::userd

@@ -173,6 +173,10 @@ void fields(A& a, RescanDone& r) {
     a("problems", r.problems);
     a("failures", r.failures);
 }
+template <class A>
+void fields(A& a, LoggedOut& l) {
+    a("losses", l.losses);
+}
 
 template <class A>
 void fields(A& a, ConnectionError& e) {
@@ -220,7 +224,7 @@ namespace {
 constexpr std::array kRequestNames = {
     "hello",  "configure",         "bind",      "stop",      "rescan",
     "logout", "logout_connection", "get_stats", "get_status"};
-constexpr std::array kAnswerNames = {"ok", "error", "rescan_done", "stats", "status"};
+constexpr std::array kAnswerNames = {"ok", "error", "rescan_done", "stats", "status", "logged_out"};
 constexpr std::array kEventNames = {
     "conn_error",      "async_message", "logout_done", "recovery_timeout",
     "devices_changed", "terminated",    "log"};

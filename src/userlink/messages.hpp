@@ -64,7 +64,7 @@ struct Stop {
 struct Rescan {  // answered when the scan is done and the devices exist
     bool operator==(const Rescan&) const = default;
 };
-struct Logout {  // devices go first; then the Logout PDU; answered with the outcome
+struct Logout {                    // devices go first; then the Logout PDU; answered by LoggedOut
     std::uint32_t timeout_s = 15;  // for the target's response
     bool operator==(const Logout&) const = default;
 };
@@ -107,9 +107,13 @@ struct RescanDone {
     std::string failures;       // one line per disk that could not be made a device here
     bool operator==(const RescanDone&) const = default;
 };
+struct LoggedOut {
+    std::string losses;  // one line per disk whose last writes did not reach the target
+    bool operator==(const LoggedOut&) const = default;
+};
 struct Answer {
     std::uint64_t id = 0;
-    std::variant<Done, Failure, RescanDone, Stats, Status> body;
+    std::variant<Done, Failure, RescanDone, Stats, Status, LoggedOut> body;
     bool operator==(const Answer&) const = default;
 };
 

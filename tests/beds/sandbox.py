@@ -56,8 +56,8 @@ class Process:
             return
         try:
             os.kill(self.pid, sig)
-            if sig == signal.SIGCONT:
-                # nsenter stops itself when its child is stopped.
+            if sig in (signal.SIGCONT, signal.SIGKILL):
+                # nsenter stops itself when its child is stopped, and then does not collect it.
                 os.kill(self.outer.pid, sig)
         except ProcessLookupError:
             pass
@@ -207,6 +207,9 @@ class Sandbox:
         for action in reversed(self._finalizers if alive else []):
             action()
         self._finalizers.clear()
+        for process in self._processes:
+            if process.alive():
+                os.kill(process.outer.pid, signal.SIGCONT)
         if alive:
             self._holder.stdin.close()
             self._holder.wait()

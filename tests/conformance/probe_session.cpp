@@ -167,7 +167,7 @@ void ProbeSession::act(const session::SendConnectionLogout& action) {
     }
 }
 
-void ProbeSession::act(const session::StartScan&) { supervisor_.on_scan_done(now()); }
+void ProbeSession::act(const session::StartScan&) { supervisor_.on_scan_done({}, now()); }
 
 void ProbeSession::act(const session::ReplyLogin& action) {
     login_answered_ = true;

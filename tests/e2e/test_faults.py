@@ -3,6 +3,7 @@
 
 import errno
 import os
+import re
 import signal
 import threading
 import time
@@ -160,6 +161,46 @@ def test_logout_during_an_outage_ends_the_session(initiator, new_tgtd):
     assert initiator.sessions() == {}
     initiator.no_disk(peer.portal, peer.name)
     initiator.no_userds()
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+def test_logout_tells_of_writes_that_did_not_reach_the_target(initiator, new_tgtd, noticed):
+    peer = new_tgtd()
+    device = initiator.open(peer.name, peer.portal)
+    sid = next(iter(initiator.sessions()))
+    with open(device, "r+b", buffering=0) as disk:
+        disk.write(os.urandom(4 << 20))  # into the page cache
+        peer.server.process.kill(signal.SIGSTOP)
+        if noticed:
+            wait_for(lambda: initiator.session_state(sid)["iSCSI Session State"] == "FAILED", 10,
+                     "the ping to time out")
+
+        result = initiator.logout(peer.name, peer.portal).ok()
+
+    assert f"session {sid}: LUN 1: what was written last did not reach the target" in result.err
+    assert "successful." in result.out
+    assert initiator.sessions() == {}
+    peer.server.process.kill(signal.SIGCONT)
+
+
+def test_logout_does_not_wait_for_a_data_path_that_is_stuck(initiator, new_tgtd):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal)
+    [userd] = initiator.userds()
+    os.kill(userd, signal.SIGSTOP)
+    began = time.monotonic()
+
+    result = initiator.logout(peer.name, peer.portal)
+
+    assert result.rc == 10 and time.monotonic() - began < 30
+    assert re.search(r"session \d+ does not end: iscsi-userd \(process \d+\) does not answer",
+                     result.err)
+    assert initiator.sessions() != {}, "it is still there"
+
+    os.kill(userd, signal.SIGCONT)
+    wait_for(lambda: initiator.sessions() == {}, 20, "the session to end")
+    initiator.no_disk(peer.portal, peer.name)
+    exercise(initiator.open(peer.name, peer.portal))
 
 
 def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):

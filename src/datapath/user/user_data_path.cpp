@@ -43,7 +43,8 @@ struct UserDataPath::Session {
     std::unique_ptr<UserdProcess> process;  // none before the first start
     std::deque<userlink::Event> early;      // before it was taken
     std::optional<std::string> ended_early;
-    std::optional<std::string> terminated;  // it has said so, and why
+    std::optional<std::string> terminated;      // it has said so, and why
+    std::unique_ptr<asio::steady_timer> doubt;  // while it is to end: whether it still lives
 };
 
 UserDataPath::UserDataPath(asio::io_context& io, Options options)
@@ -140,8 +141,11 @@ void UserDataPath::start(SessionKey key, LoggedInConnection connection) {
         userlink::Bind{to_binding(connection)},
         [this, key, generation](base::Result<AnswerBody> answer) {
             if (!answer) {
-                return report(key, session::StartFailed{generation, answer.error().code,
-                                                        answer.error().message});
+                // DaemonNotConnected would tell users that iscsid cannot be reached.
+                const bool died = answer.error().code == ErrorCode::DaemonNotConnected;
+                return report(key, session::StartFailed{
+                                       generation, died ? ErrorCode::Internal : answer.error().code,
+                                       answer.error().message});
             }
             report(key, session::Started{generation});
         },
@@ -162,9 +166,47 @@ void UserDataPath::stop(SessionKey key, StopMode mode) {
     }
     const auto wire_mode =
         mode == StopMode::Recover ? userlink::StopMode::Recover : userlink::StopMode::Terminate;
-    session->process->request(userlink::Stop{wire_mode}, [](base::Result<AnswerBody> answer) {
-        if (!answer) base::log(LogLevel::Debug, "iscsi-userd: stop: {}", answer.error().message);
-    });
+    session->process->request(
+        userlink::Stop{wire_mode}, [this, key](base::Result<AnswerBody> answer) {
+            if (!answer) {
+                base::log(LogLevel::Debug, "iscsi-userd: stop: {}", answer.error().message);
+                return;
+            }
+            auto* end = std::get_if<userlink::LoggedOut>(&*answer);
+            if (end == nullptr || end->losses.empty()) return;
+            report(key, session::LogoutDone{ErrorCode::Success, std::move(end->losses)});
+        });
+    if (mode == StopMode::Terminate) watch_end(key);
+}
+
+// A process that is to end may take its time, as long as it answers.
+void UserDataPath::watch_end(SessionKey key) {
+    Session* session = find(key);
+    if (session == nullptr) return;
+    if (!session->doubt) session->doubt = std::make_unique<asio::steady_timer>(io_);
+    session->doubt->expires_after(options_.patience.question);
+    session->doubt->async_wait(
+        [this, key, alive = std::weak_ptr(alive_)](const asio::error_code& error) {
+            if (!error && !alive.expired()) ask_whether_it_lives(key);
+        });
+}
+
+void UserDataPath::ask_whether_it_lives(SessionKey key) {
+    Session* session = find(key);
+    if (session == nullptr) return;
+    session->process->request(
+        userlink::GetStatus{},
+        [this, key](const base::Result<AnswerBody>& answer) {
+            const Session* asked = find(key);
+            if (asked == nullptr) return;
+            const bool silent = !answer && answer.error().code == ErrorCode::RequestTimedOut;
+            const auto pid = asked->process->pid();
+            watch_end(key);
+            if (!silent) return;
+            report(key, session::Stuck{fmt::format("iscsi-userd{} does not answer",
+                                                   pid ? fmt::format(" (process {})", *pid) : "")});
+        },
+        options_.patience.answer);
 }
 
 void UserDataPath::logout(SessionKey key, seconds timeout) {
@@ -175,9 +217,16 @@ void UserDataPath::logout(SessionKey key, seconds timeout) {
     session->process->request(
         userlink::Logout{static_cast<std::uint32_t>(timeout.count())},
         [this, key](base::Result<AnswerBody> answer) {
-            if (answer) return report(key, session::LogoutDone{});
-            report(key, session::LogoutDone{answer.error().code, answer.error().message});
+            if (!answer) {
+                return report(key,
+                              session::LogoutDone{answer.error().code, answer.error().message});
+            }
+            // A process older than this program just says that it is done.
+            auto* end = std::get_if<userlink::LoggedOut>(&*answer);
+            report(key, session::LogoutDone{ErrorCode::Success,
+                                            end != nullptr ? std::move(end->losses) : ""});
         });
+    watch_end(key);
 }
 
 void UserDataPath::logout_connection(SessionKey key, seconds timeout) {

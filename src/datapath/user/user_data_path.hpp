@@ -20,10 +20,16 @@ inline constexpr std::uint64_t kFirstUserSid = 1'000'001;
 
 class UserDataPath final : public DataPath {
 public:
+    // How a process that is to end, and may take its time, is found out to be stuck.
+    struct Patience {
+        std::chrono::milliseconds question{5000};  // before it is asked, and between questions
+        std::chrono::seconds answer{10};
+    };
     struct Options {
         std::string rundir;
         std::string program;     // iscsi-userd
         bool relay_log = false;  // what the processes log is logged here too
+        Patience patience = {};
     };
     UserDataPath(asio::io_context& io, Options options);
     ~UserDataPath() override;
@@ -53,6 +59,8 @@ private:
     UserdProcess::Handlers handlers_for(Session& session);
     UserdProcess::Handlers early_handlers(Session& session);
     base::Status launch(SessionKey key, Session& session);
+    void watch_end(SessionKey key);
+    void ask_whether_it_lives(SessionKey key);
     void on_userd_event(Session& session, const userlink::Event& event);
     void on_closed(Session& session, const std::string& reason);
     void remove_traces(std::uint64_t sid);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -124,7 +125,9 @@ protected:
                                         "/pid\n"
                                         "exec sleep 1000\n";
         ::chmod(program().c_str(), 0700);
-        path.emplace(io, UserDataPath::Options{.rundir = rundir, .program = program()});
+        path.emplace(io, UserDataPath::Options{.rundir = rundir,
+                                               .program = program(),
+                                               .patience = {.question = 10ms, .answer = 1s}});
         path->set_event_handler([this](SessionKey, session::DataPathEvent event) {
             events.push_back(std::move(event));
         });
@@ -302,6 +305,36 @@ TEST_F(UserDataPathTest, ALogoutIsOverWhenTheProcessHasEnded) {
     EXPECT_FALSE(std::filesystem::exists(rundir + "/cleaned"));
 }
 
+TEST_F(UserDataPathTest, AProcessThatDoesNotAnswerAnyMoreIsNotWaitedForInSilence) {
+    std::atomic<bool> answers = true;
+    Userd userd(socket(), [&](const RequestBody& body) -> std::optional<AnswerBody> {
+        if (std::holds_alternative<userlink::Logout>(body)) return std::nullopt;
+        if (std::holds_alternative<userlink::GetStatus>(body)) {
+            return answers ? std::optional<AnswerBody>(userlink::Status{}) : std::nullopt;
+        }
+        return userlink::Done{};
+    });
+    create_and_start();
+    path->logout(key, 7s);
+    ASSERT_TRUE(run_until([&] { return userd.received<userlink::GetStatus>().size() > 3; }));
+    EXPECT_FALSE(last<session::Stuck>()) << "it takes its time, and answers";
+
+    answers = false;
+    ASSERT_TRUE(wait_for<session::Stuck>());
+    EXPECT_NE(last<session::Stuck>()->reason.find("does not answer"), std::string::npos);
+}
+
+TEST_F(UserDataPathTest, ALogoutTellsWhatWasLost) {
+    const Userd userd(socket(), [](const RequestBody& body) -> std::optional<AnswerBody> {
+        if (std::holds_alternative<userlink::Logout>(body)) return userlink::LoggedOut{"LUN 1"};
+        return userlink::Done{};
+    });
+    create_and_start();
+    path->logout(key, 7s);
+    ASSERT_TRUE(wait_for<session::LogoutDone>());
+    EXPECT_EQ(last<session::LogoutDone>(), (session::LogoutDone{ErrorCode::Success, "LUN 1"}));
+}
+
 TEST_F(UserDataPathTest, AProcessThatDiesIsNoticedAndCleanedUpAfter) {
     Userd userd(socket());
     create_and_start();
@@ -313,6 +346,20 @@ TEST_F(UserDataPathTest, AProcessThatDiesIsNoticedAndCleanedUpAfter) {
     EXPECT_TRUE(run_until([this] { return std::filesystem::exists(rundir + "/cleaned"); }));
     EXPECT_FALSE(std::filesystem::exists(socket()));
     EXPECT_FALSE(std::filesystem::exists(record_file()));
+}
+
+TEST_F(UserDataPathTest, AProcessThatDiesDuringTheLoginIsNotAnAbsentIscsid) {
+    Userd userd(socket(), [](const RequestBody& body) -> std::optional<AnswerBody> {
+        if (std::holds_alternative<userlink::Bind>(body)) return std::nullopt;
+        return userlink::Done{};
+    });
+    create();
+    start();
+    ASSERT_TRUE(run_until([&] { return userd.received<userlink::Bind>().size() == 1; }));
+    userd.hang_up();
+    kill_process();
+    ASSERT_TRUE(wait_for<session::StartFailed>());
+    EXPECT_EQ(last<session::StartFailed>()->code, ErrorCode::Internal);
 }
 
 TEST_F(UserDataPathTest, AMissingProgramIsNamed) {

@@ -211,11 +211,17 @@ void UserdProcess::answer_pending(std::uint64_t id, base::Result<AnswerBody> res
 }
 
 void UserdProcess::watch(pid_t pid) {
+    pid_ = pid;
     watch_ = std::make_unique<ProcessWatch>(io_, pid, [this](std::string how) {
         if (!how.empty()) reason_ = std::move(how);
         watch_.reset();
-        if (!closed_) return close(reason_.empty() ? "it has ended" : reason_);
-        report_closed();
+        if (closed_) return report_closed();
+        if (!socket_.is_open()) return close(reason_.empty() ? "it has ended" : reason_);
+        // What it said last may still be in the socket; read() closes behind it.
+        limit_.expires_after(kEndLimit);
+        limit_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
+            if (!error && !alive.expired()) close("it has ended");
+        });
     });
 }
 

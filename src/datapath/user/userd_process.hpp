@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -56,6 +57,8 @@ public:
     void request(RequestBody body, AnswerHandler handler, std::chrono::seconds limit = {},
                  os::Fd cargo = {});
 
+    std::optional<pid_t> pid() const { return pid_; }
+
 private:
     struct Outgoing {
         std::string text;
@@ -93,7 +96,8 @@ private:
     bool relays_log_ = false;
     bool writing_ = false;
     bool closed_ = false;
-    std::string reason_;                   // why it was closed
+    std::string reason_;  // why it was closed
+    std::optional<pid_t> pid_;
     std::unique_ptr<ProcessWatch> watch_;  // none: the process has ended, or never began
     std::map<std::uint64_t, Pending> pending_;
     std::uint64_t next_id_ = 1;
