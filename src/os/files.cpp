@@ -96,7 +96,8 @@ private:
     }
 
     static FileKind kind_in(int directory, const dirent64& entry) {
-        if (entry.d_type != DT_UNKNOWN) return kind_of_mode(static_cast<mode_t>(DTTOIF(entry.d_type)));
+        if (entry.d_type != DT_UNKNOWN)
+            return kind_of_mode(static_cast<mode_t>(DTTOIF(entry.d_type)));
         struct stat status{};
         const int result = ::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW);
         return result == 0 ? kind_of_mode(status.st_mode) : FileKind::Other;
