@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import os
+import re
 
 from beds.proc import BedError
 
@@ -45,7 +46,9 @@ class Report:
         return self.job["write"]["clat_ns"]["max"] / 1e9
 
     def ok(self):
-        if self.rc != 0 or self.error != 0 or "verify" in self.text:
+        # "verify: bad header", "crc32c: verify failed"; fio also speaks of a "verification phase".
+        found = re.search(r"verify(:| failed)", self.text)
+        if self.rc != 0 or self.error != 0 or found:
             # Only the first finding counts: at an error fio takes back what is in flight, and
             # then compares buffers that no read has filled.
             raise BedError(f"fio: rc {self.rc}, error {self.error}\n{self.text[:2000]}")
