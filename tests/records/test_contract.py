@@ -215,6 +215,16 @@ def test_the_tree_of_discoveries_has_its_words_in_order(found):
     assert "iSNS:" in text.splitlines()
 
 
+def test_a_record_made_without_a_tag_is_listed_as_static(lab):
+    """os-brick makes such ones, and looks there at what it shall disconnect."""
+    lab.ours(f"-m node -T {T} -p {P} --interface default --op new").ok()
+
+    shown = [lab.adm(who, "-m discoverydb -o show -P 1").ok().out for who in ("ours", "debian")]
+
+    assert shown[0] == shown[1]
+    assert f"STATIC:\nTarget: {T}\n\tPortal: {P},-1\n\t\tIface Name: default\n" in shown[0]
+
+
 def test_ifaces_are_listed_in_six_fields(lab):
     lab.ours("-m iface -I 10.0.0.1:3260:volume -o new").ok()  # Kubernetes' names have colons
 
