@@ -10,7 +10,8 @@ demo=(tgt e2fsprogs util-linux iproute2 procps)
 test=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev libbenchmark-dev
     python3 python3-pytest python3-pytest-timeout python3-pytest-xdist
     open-iscsi istgt open-isns-server libiscsi-bin user-mode-linux
-    fio xfsprogs strace python3-os-brick ansible ccache psmisc systemd)
+    fio xfsprogs strace python3-os-brick ansible ccache psmisc systemd
+    udev multipath-tools resource-agents libvirt-daemon libvirt-clients)
 wanted=("${build[@]}" "${demo[@]}")
 [ "${1:-}" = --test ] && wanted+=("${test[@]}")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the tests of `inside/` in a user-mode-linux guest, one boot for each file."""
+"""Runs the tests of `inside/` in a user-mode-linux guest, one boot for each file or folder."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import pytest
 from beds import uml
 
 INSIDE = pathlib.Path(__file__).with_name("inside")
-FILES = sorted(INSIDE.glob("guest_*.py"))
+FILES = sorted([*INSIDE.glob("guest_*.py"), INSIDE / "kernel"])
 
 
 @pytest.mark.skipif(not uml.available(), reason="no user-mode-linux")

@@ -10,16 +10,23 @@ import json
 import sys
 
 from os_brick.initiator.connectors.iscsi import ISCSIConnector
-from oslo_concurrency import lockutils, processutils
+from os_brick import privileged
+from os_brick.privileged import rootwrap
+from oslo_concurrency import lockutils
+
+
+def new_connector(lock_path):
+    """What os-brick does as root; without its privileged helper, since root runs this."""
+    lockutils.set_defaults(lock_path)
+    privileged.default.set_client_mode(False)
+    return ISCSIConnector(None, execute=lambda *words, **options: rootwrap.custom_execute(
+        *words, **{key: value for key, value in options.items()
+                   if key not in ("root_helper", "run_as_root")}))
 
 
 def main():
     job = json.load(sys.stdin)
-    lockutils.set_defaults(job["lock_path"])
-    # What os-brick does as root; without its privileged helper, since root runs this.
-    connector = ISCSIConnector(None, execute=lambda *words, **options: processutils.execute(
-        *words, **{key: value for key, value in options.items()
-                   if key not in ("root_helper", "run_as_root")}))
+    connector = new_connector(job["lock_path"])
 
     def call(action):
         name, *arguments = action
