@@ -208,10 +208,14 @@ base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> 
         app.report().event({.what = Event::What::LogoutBegun,
                             .text = fmt::format("Logging out of session {}", describe(session))});
     }
-    const auto verdicts =
-        ask_about(app, control::Logout{.sids = sids_of(sessions)}, sessions.size());
+    auto verdicts = ask_about(app, control::Logout{.sids = sids_of(sessions)}, sessions.size());
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < sessions.size(); ++i) {
+        // It was there when we looked: another logout was quicker. Clients know one status for
+        // a session that is gone, whenever it went.
+        if (verdicts[i].code == ErrorCode::SessionNotFound) {
+            verdicts[i].code = ErrorCode::NoObjectsFound;
+        }
         auto event = session_event(Event::What::Logout, sessions[i], verdicts[i]);
         if (verdicts[i].code == ErrorCode::Success) {
             report_losses(out, sessions[i], verdicts[i]);
