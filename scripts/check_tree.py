@@ -34,7 +34,7 @@ MAY_INCLUDE["capi"] = {"base", "record", "store", "datapath", "os"}
 
 # Libraries outside the project that a pure folder may use: no I/O, no clock, no threads.
 PURE_SYSTEM_HEADERS = re.compile(
-    r"^(fmt/|nlohmann/|isa-l/|openssl/|gtest/|gmock/)|^[a-z_0-9]+$"
+    r"^(fmt/|nlohmann/|isa-l/|nettle/|gtest/|gmock/)|^[a-z_0-9]+$"
     r"|^(cstddef|cstdint|cstdio|cstdlib|cstring|cerrno|cctype)$")
 PURE_FORBIDDEN_STD = {"thread", "mutex", "fstream", "filesystem", "future", "condition_variable",
                       "iostream", "shared_mutex", "csignal", "ctime"}

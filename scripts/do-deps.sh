@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Usage: ./do deps [--test]              install what building (and with --test: testing) needs
 set -euo pipefail
-build=(g++ meson ninja-build pkg-config libfmt-dev libasio-dev libisal-dev libssl-dev libkmod-dev
+build=(g++ meson ninja-build pkg-config libfmt-dev libasio-dev libisal-dev nettle-dev libkmod-dev
     libmount-dev libfuse3-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     liburing-dev kmod)
 # What the demo needs besides: a real target and a file system to put on its disk.

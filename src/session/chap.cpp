@@ -2,7 +2,7 @@
 #include "session/chap.hpp"
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
+#include <nettle/memops.h>
 
 #include <algorithm>
 #include <array>
@@ -56,7 +56,7 @@ bool only_these(const std::vector<proto::TextPair>& keys,
 
 // Comparison in constant time: how many bytes agree is nobody's business.
 bool same(base::ConstByteSpan a, base::ConstByteSpan b) {
-    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+    return a.size() == b.size() && nettle_memeql_sec(a.data(), b.data(), a.size()) == 1;
 }
 
 }  // namespace

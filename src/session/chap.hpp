@@ -32,7 +32,7 @@ public:
     virtual std::vector<std::byte> hash(record::ChapAlgorithm algorithm,
                                         const std::vector<base::ConstByteSpan>& parts) const = 0;
 };
-const ChapDigests& libcrypto_digests();
+const ChapDigests& nettle_digests();
 
 // 5, 6, 7, 8 (IANA's registry of CHAP algorithms).
 std::uint8_t chap_number(record::ChapAlgorithm algorithm);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// CHAP's hash functions by OpenSSL's libcrypto.
-#include <openssl/evp.h>
+// CHAP's hash functions by Nettle: a small library, for every run of iscsiadm loads it.
+#include <nettle/nettle-meta.h>
+#include <nettle/nettle-types.h>
+#include <nettle/sha3.h>
 
-#include <memory>
+#include <cstddef>
+#include <cstring>
 
 #include "session/chap.hpp"
 
@@ -12,52 +15,55 @@ namespace {
 
 using record::ChapAlgorithm;
 
-struct FreeContext {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
-
-const EVP_MD* message_digest(ChapAlgorithm algorithm) {
+const nettle_hash& function_of(ChapAlgorithm algorithm) {
     switch (algorithm) {
         case ChapAlgorithm::Md5:
-            return EVP_md5();
+            return nettle_md5;
         case ChapAlgorithm::Sha1:
-            return EVP_sha1();
+            return nettle_sha1;
         case ChapAlgorithm::Sha256:
-            return EVP_sha256();
+            return nettle_sha256;
         case ChapAlgorithm::Sha3_256:
-            return EVP_sha3_256();
+            return nettle_sha3_256;
     }
-    return nullptr;
+    CHECK(false);
 }
 
-class LibcryptoDigests final : public ChapDigests {
+std::uint8_t* as_octets(std::byte* bytes) {
+    return static_cast<std::uint8_t*>(static_cast<void*>(bytes));
+}
+const std::uint8_t* as_octets(const std::byte* bytes) {
+    return static_cast<const std::uint8_t*>(static_cast<const void*>(bytes));
+}
+
+// A part may be a secret, and the last block that was hashed lies in the context.
+void wipe(std::vector<std::byte>& bytes) { ::explicit_bzero(bytes.data(), bytes.size()); }
+
+class NettleDigests final : public ChapDigests {
 public:
-    // Only an attempt tells: under a FIPS policy MD5 has a name, but cannot be started.
-    bool available(ChapAlgorithm algorithm) const override {
-        const Context context(EVP_MD_CTX_new());
-        return context && EVP_DigestInit_ex(context.get(), message_digest(algorithm), nullptr) == 1;
-    }
+    bool available(ChapAlgorithm) const override { return true; }
 
     std::vector<std::byte> hash(ChapAlgorithm algorithm,
                                 const std::vector<base::ConstByteSpan>& parts) const override {
-        const Context context(EVP_MD_CTX_new());
-        CHECK(context && EVP_DigestInit_ex(context.get(), message_digest(algorithm), nullptr) == 1);
+        const nettle_hash& function = function_of(algorithm);
+        // operator new aligns for every fundamental type, which is all that a context has.
+        std::vector<std::byte> context(function.context_size);
+        function.init(context.data());
         for (const auto part : parts) {
-            CHECK(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1);
+            function.update(context.data(), part.size(), as_octets(part.data()));
         }
         std::vector<std::byte> digest(chap_response_bytes(algorithm));
-        CHECK(EVP_MD_CTX_get_size(context.get()) == static_cast<int>(digest.size()));
-        auto* out = static_cast<unsigned char*>(static_cast<void*>(digest.data()));
-        CHECK(EVP_DigestFinal_ex(context.get(), out, nullptr) == 1);
+        CHECK(function.digest_size == digest.size());
+        function.digest(context.data(), digest.size(), as_octets(digest.data()));
+        wipe(context);
         return digest;
     }
 };
 
 }  // namespace
 
-const ChapDigests& libcrypto_digests() {
-    static const LibcryptoDigests digests;
+const ChapDigests& nettle_digests() {
+    static const NettleDigests digests;
     return digests;
 }
 

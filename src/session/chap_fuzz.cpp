@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auth.chap_algs = {record::ChapAlgorithm::Md5, record::ChapAlgorithm::Sha1,
                       record::ChapAlgorithm::Sha256, record::ChapAlgorithm::Sha3_256};
     base::SeededRandom random(1);
-    session::Chap chap(auth, session::libcrypto_digests(), random);
+    session::Chap chap(auth, session::nettle_digests(), random);
     const auto answer = chap.on_challenge(*challenge);
     if (!answer) {
         CHECK(!session::chap_error_text(answer.error().error).empty());

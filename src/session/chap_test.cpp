@@ -47,14 +47,14 @@ std::string proof(const Pairs& ours, ChapAlgorithm algorithm, std::string_view s
         static_cast<std::byte>(*proto::parse_text_number(value("CHAP_I")))};
     const auto bytes = proto::parse_text_binary(value("CHAP_C"), 1024);
     return proto::print_text_binary(
-        libcrypto_digests().hash(algorithm, {id, base::as_bytes(secret), *bytes}));
+        nettle_digests().hash(algorithm, {id, base::as_bytes(secret), *bytes}));
 }
 
 class ChapTest : public ::testing::Test {
 protected:
     void start(record::Auth auth) {
         auth_ = std::move(auth);
-        chap_.emplace(auth_, libcrypto_digests(), random_);
+        chap_.emplace(auth_, nettle_digests(), random_);
     }
     // Brings a mutual run to where the target has to prove itself.
     Pairs challenged(record::Auth auth, std::string_view algorithm = "7") {
@@ -220,7 +220,7 @@ public:
 TEST_F(ChapTest, TheTargetsChallengeIsNotReflected) {
     Predictable random;
     auth_ = mutual();
-    Chap chap(auth_, libcrypto_digests(), random);
+    Chap chap(auth_, nettle_digests(), random);
     const auto answer = chap.on_challenge(
         {{"CHAP_A", "5"}, {"CHAP_I", "97"}, {"CHAP_C", "0x61616161616161616161616161616161"}});
     ASSERT_FALSE(answer.has_value());

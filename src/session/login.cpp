@@ -42,7 +42,7 @@ proto::Isid isid_for_session(std::uint32_t sid) {
 
 LoginEngine::Impl::Impl(LoginConfig config, base::Random& random, Instant now)
     : config_(std::move(config)),
-      chap_(config_.auth, libcrypto_digests(), random),
+      chap_(config_.auth, nettle_digests(), random),
       negotiation_(config_.session_type, clamped(config_.offer)),
       exp_stat_sn_(config_.exp_stat_sn) {
     for (auto& line : clamp_offer(config_.offer)) notice(base::LogLevel::Error, std::move(line));

@@ -647,7 +647,7 @@ TEST_F(Login, MutualChapEndsWithAProof) {
     const std::array<std::byte, 1> id{
         static_cast<std::byte>(*proto::parse_text_number(ours[2].value))};
     const auto challenge = *proto::parse_text_binary(ours[3].value, 16);
-    const auto proof = libcrypto_digests().hash(
+    const auto proof = nettle_digests().hash(
         record::ChapAlgorithm::Md5, {id, base::as_bytes("target secret 12"), challenge});
     respond(response(kSecurity, true),
             "CHAP_N=target;CHAP_R=" + proto::print_text_binary(proof) + ";");

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What fmt's headers only declare. Debian has no static libfmt; with these definitions in the
+// program neither the shared one nor libstdc++ is loaded, which is a third of a run's memory.
+#include <fmt/format-inl.h>
+
+FMT_BEGIN_NAMESPACE
+namespace detail {
+
+template auto decimal_point_impl<char>(locale_ref) -> char;
+template auto thousands_sep_impl<char>(locale_ref) -> thousands_sep_result<char>;
+template auto dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<float>;
+template auto dragonbox::to_decimal(double) noexcept -> dragonbox::decimal_fp<double>;
+
+}  // namespace detail
+FMT_END_NAMESPACE
