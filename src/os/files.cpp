@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <span>
+
+#include "base/check.hpp"
 
 namespace iscsi::os {
 
@@ -58,33 +62,36 @@ public:
     explicit TreeLister(const Files::Enter& enter) : enter_(enter) {}
 
     Expected<std::vector<TreeEntry>> list(int above, const char* name, int level) {
-        const Fd directory(::openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const Fd directory(open_directory(above, name));
         if (!directory) return last_error();
-        std::vector<TreeEntry> entries;
-        if (const auto read = read_entries(directory.get(), entries); !read) {
-            return std::unexpected(read.error());
-        }
-        std::ranges::sort(entries, {}, [](const TreeEntry& each) -> const std::string& {
-            return each.entry.name;
-        });
-        for (auto& each : entries) {
-            if (!enter_(level, each.entry)) continue;
-            auto below = list(directory.get(), each.entry.name.c_str(), level + 1);
-            if (below) {
-                each.below = std::move(*below);
-            } else {
-                each.error_number = below.error().number;
-            }
-        }
+        auto entries = read_entries(directory.get());
+        if (!entries) return entries;
+        for (auto& each : *entries) list_below(directory.get(), each, level);
         return entries;
     }
 
-private:
-    Expected<void> read_entries(int directory, std::vector<TreeEntry>& entries) {
+    static Fd open_directory(int above, const char* name) {
+        return Fd(::openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    }
+
+    // What is below an entry of `directory`, if it is wanted.
+    void list_below(int directory, TreeEntry& each, int level) {
+        if (!enter_(level, each.entry)) return;
+        auto below = list(directory, each.entry.name.c_str(), level + 1);
+        if (below) {
+            each.below = std::move(*below);
+        } else {
+            each.error_number = below.error().number;
+        }
+    }
+
+    // Sorted by name.
+    Expected<std::vector<TreeEntry>> read_entries(int directory) {
+        std::vector<TreeEntry> entries;
         while (true) {
             const ssize_t size = ::getdents64(directory, buffer_.data(), buffer_.size());
             if (size < 0) return last_error();
-            if (size == 0) return {};
+            if (size == 0) break;
             for (ssize_t at = 0; at < size;) {
                 const auto* const entry = reinterpret_cast<const dirent64*>(buffer_.data() + at);
                 at += entry->d_reclen;
@@ -93,8 +100,13 @@ private:
                 entries.push_back({.entry = {std::string(name), kind_in(directory, *entry)}});
             }
         }
+        std::ranges::sort(entries, {}, [](const TreeEntry& each) -> const std::string& {
+            return each.entry.name;
+        });
+        return entries;
     }
 
+private:
     static FileKind kind_in(int directory, const dirent64& entry) {
         if (entry.d_type != DT_UNKNOWN)
             return kind_of_mode(static_cast<mode_t>(DTTOIF(entry.d_type)));
@@ -108,11 +120,61 @@ private:
     alignas(dirent64) std::array<char, 32768> buffer_;
 };
 
+// Lists what is below the entries of one directory, by two threads where they are many: nearly all
+// of the time is the kernel's, which reads different directories side by side.
+class WideLister {
+public:
+    explicit WideLister(const Files::Enter& enter) : enter_(enter) {}
+
+    Expected<std::vector<TreeEntry>> list(const char* path) {
+        TreeLister lister(enter_);
+        directory_ = TreeLister::open_directory(AT_FDCWD, path);
+        if (!directory_) return last_error();
+        auto entries = lister.read_entries(directory_.get());
+        if (!entries) return entries;
+        entries_ = *entries;
+        pthread_t helper{};
+        // Where no thread can be had, one does it all.
+        const bool helped =
+            entries_.size() >= kManyEntries && ::pthread_create(&helper, nullptr, help, this) == 0;
+        work(lister);
+        if (helped) CHECK(::pthread_join(helper, nullptr) == 0);
+        return entries;
+    }
+
+private:
+    static constexpr std::size_t kManyEntries = 256;
+    static constexpr std::size_t kEntriesAtOnce = 32;
+
+    static void* help(void* self) {
+        auto& lister = *static_cast<WideLister*>(self);
+        TreeLister own(lister.enter_);
+        lister.work(own);
+        return nullptr;
+    }
+
+    void work(TreeLister& lister) {
+        while (true) {
+            const std::size_t first = next_.fetch_add(kEntriesAtOnce);
+            if (first >= entries_.size()) return;
+            const auto count = std::min(kEntriesAtOnce, entries_.size() - first);
+            for (auto& each : entries_.subspan(first, count)) {
+                lister.list_below(directory_.get(), each, /*level=*/0);
+            }
+        }
+    }
+
+    const Files::Enter& enter_;
+    Fd directory_;
+    std::span<TreeEntry> entries_;
+    std::atomic<std::size_t> next_{0};
+};
+
 class SystemFiles final : public Files {
 public:
     Expected<std::vector<TreeEntry>> list_tree(const std::string& path,
                                                const Enter& enter) override {
-        return TreeLister(enter).list(AT_FDCWD, path.c_str(), /*level=*/0);
+        return WideLister(enter).list(path.c_str());
     }
 
     Expected<std::string> read(const std::string& path, std::size_t max_bytes) override {

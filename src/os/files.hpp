@@ -61,7 +61,8 @@ public:
     virtual Expected<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
     // A directory and what is below those of its entries that `enter` wants (`level` 0: of `path`
     // itself), links to directories included. One that can't be listed keeps the reason and does
-    // not keep the others from being listed. Much cheaper than list() of each.
+    // not keep the others from being listed. Much cheaper than list() of each. Where there are many
+    // entries, two threads may ask `enter` at the same time.
     using Enter = std::function<bool(int level, const DirectoryEntry& entry)>;
     virtual Expected<std::vector<TreeEntry>> list_tree(const std::string& path, const Enter& enter);
     virtual Expected<std::string> read_link(const std::string& path) = 0;
