@@ -61,10 +61,12 @@ void add_session(Keys& keys) {
                              {.name = "node.session.xmit_thread_priority",
                               .doc = "Nice value of the kernel's sending thread.",
                               .range = Range{-20, 19}}));
-    keys.push_back(key<Node>(ISCSI_AT(session.cmds_max),
-                             {.name = "node.session.cmds_max",
-                              .doc = "Commands in flight per session; a power of two.",
-                              .range = Range{2, 2048}}));
+    keys.push_back(
+        key<Node>(ISCSI_AT(session.cmds_max),
+                  {.name = "node.session.cmds_max",
+                   .doc = "Commands in flight per session; a power of two. The kernel takes "
+                          "up to 4096, iscsi-userd 2048.",
+                   .range = Range{2, 65535}}));
     keys.push_back(key<Node>(ISCSI_AT(session.queue_depth), {.name = "node.session.queue_depth",
                                                              .doc = "Commands in flight per disk.",
                                                              .range = Range{1, 1024}}));

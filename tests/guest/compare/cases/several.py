@@ -101,5 +101,4 @@ CASES = with_differences(CASES, {
     "reason-named": ["an iface whose device is not there", "an iface of another transport",
                      "node.session.cmds_max 2", "node.session.cmds_max 3", "safe logout",
                      "safe logout of a disk below a mapping"],
-    "wrong-values": ["node.session.cmds_max 4096"],
 })
