@@ -102,10 +102,18 @@ base::Status Store::remove_iface(std::string_view name) {
         iface = Iface{.iscsi_ifacename = std::string(name), .transport_name = {}};
     }
     ISCSI_TRY(const auto bound, find_nodes(bound_to(*iface), /*locked=*/true));
-    for (const NodeId& id : bound) ISCSI_TRY_VOID(check_unused(id));
-    for (const NodeId& id : bound) ISCSI_TRY_VOID(erase_node(id));
-    ISCSI_TRY_VOID(tree_.remove_file(iface_file(paths(), name)));
-    return tree_.commit();
+    base::Status kept;
+    for (const NodeId& id : bound) {
+        if (auto unused = check_unused(id); !unused) {
+            if (!kept) unused.error().message.insert(0, kept.error().message + "\n");
+            kept = std::move(unused);
+            continue;
+        }
+        ISCSI_TRY_VOID(erase_node(id));
+    }
+    if (kept) ISCSI_TRY_VOID(tree_.remove_file(iface_file(paths(), name)));
+    ISCSI_TRY_VOID(tree_.commit());
+    return kept;
 }
 
 }  // namespace iscsi::store

@@ -388,6 +388,27 @@ TEST_F(Ifaces, DeletingTakesBoundNodesAlong) {
     EXPECT_THAT(value_of(store.ifaces()).ifaces, IsEmpty());
 }
 
+// As open-iscsi does it: what can go goes.
+TEST_F(Ifaces, DeletingKeepsTheRecordInUseAndTheIfaceAlone) {
+    record::Iface iface;
+    iface.iscsi_ifacename = "if1";
+    Store store(paths_);
+    expect_ok(store.add_iface(iface));
+    for (const char* const target : {"iqn.a", "iqn.b", "iqn.c"}) {
+        auto bound = node(target, "10.0.0.1");
+        bound.iface = iface;
+        add(bound);
+    }
+    store.set_in_use([](const record::Node& used) { return used.name == "iqn.b"; });
+
+    const auto removed = store.remove_iface("if1");
+
+    EXPECT_EQ(removed.error().code, ErrorCode::SessionExists);
+    ASSERT_EQ(all().size(), 1U);
+    EXPECT_EQ(all().front().target, "iqn.b");
+    EXPECT_TRUE(store.load_iface("if1"));
+}
+
 TEST_F(Ifaces, ADamagedOneIsNamedBesideTheOthers) {
     put("ifaces/bad", "");
     put("ifaces/good", "iface.mtu = 9000\n");
