@@ -121,14 +121,8 @@ record::Node static_node(App& app, NodeId id, const record::Iface& iface) {
     return node;
 }
 
-// The portals that a new record is wanted for: the one given, else every known one that matches.
-base::Result<std::vector<NodeId>> portals_for_new(App& app, const NodePattern& pattern) {
-    if (pattern.target && pattern.portal) {
-        return std::vector<NodeId>{{.target = *pattern.target,
-                                    .address = pattern.portal->address,
-                                    .port = pattern.portal->port,
-                                    .tpgt = pattern.portal->tpgt}};
-    }
+// The portals of one target, or of all, that a new record is wanted for.
+base::Result<std::vector<NodeId>> known_portals(App& app, const NodePattern& pattern) {
     ISCSI_TRY(auto ids, app.store().find({.target = pattern.target, .portal = pattern.portal}));
     const auto portal = [](const NodeId& id) {
         return std::tie(id.target, id.address, id.port, id.tpgt);
@@ -139,27 +133,76 @@ base::Result<std::vector<NodeId>> portals_for_new(App& app, const NodePattern& p
     return ids;
 }
 
-int add_nodes(App& app, const NodePattern& pattern) {
-    const auto portals = portals_for_new(app, pattern);
-    if (!portals) return app.fail(portals.error());
-    if (portals->empty()) {
-        return app.fail(ErrorCode::NoObjectsFound,
-                        "Error while adding record: no objects found. Name a target and a portal.");
+// Adds records a few at a time: a database of thousands costs no more memory than one of ten.
+class NodeAdder {
+public:
+    NodeAdder(App& app, const NodePattern& pattern)
+        : app_(app), iface_(app.iface_for_records(pattern.iface)) {}
+
+    base::Status add(NodeId id) {
+        nodes_.push_back(static_node(app_, std::move(id), iface_));
+        any_ = true;
+        return nodes_.size() < kAtOnce ? base::Status() : flush();
     }
-    const auto iface = app.iface_for_records(pattern.iface);
-    std::vector<record::Node> nodes;
-    for (const auto& id : *portals) nodes.push_back(static_node(app, id, iface));
-    if (const auto added = app.store().add_all(nodes); !added) {
+    base::Status flush() {
+        ISCSI_TRY_VOID(app_.store().add_all(nodes_));
+        for (const auto& node : nodes_) {
+            app_.report().event({.what = Event::What::NodeAdded,
+                                 .text = fmt::format("New iSCSI node {} added", describe_new(node)),
+                                 .node = store::node_id(node)});
+        }
+        nodes_.clear();
+        return {};
+    }
+    bool any() const { return any_; }
+
+private:
+    static constexpr std::size_t kAtOnce = 64;
+
+    App& app_;
+    record::Iface iface_;
+    std::vector<record::Node> nodes_;
+    bool any_ = false;
+};
+
+base::Status add_known(App& app, NodeAdder& adder, NodePattern pattern) {
+    std::vector<std::string> targets;
+    if (pattern.target) {
+        targets.push_back(*pattern.target);
+    } else {
+        ISCSI_TRY(targets, app.store().targets());
+    }
+    for (std::string& target : targets) {
+        pattern.target = std::move(target);
+        ISCSI_TRY(auto ids, known_portals(app, pattern));
+        for (NodeId& id : ids) ISCSI_TRY_VOID(adder.add(std::move(id)));
+    }
+    return adder.flush();
+}
+
+base::Status add_given(NodeAdder& adder, const NodePattern& pattern) {
+    ISCSI_TRY_VOID(adder.add({.target = *pattern.target,
+                              .address = pattern.portal->address,
+                              .port = pattern.portal->port,
+                              .tpgt = pattern.portal->tpgt}));
+    return adder.flush();
+}
+
+int add_nodes(App& app, const NodePattern& pattern) {
+    NodeAdder adder(app, pattern);
+    const bool given = pattern.target && pattern.portal;
+    const auto added = given ? add_given(adder, pattern) : add_known(app, adder, pattern);
+    if (!added) {
         app.out().error_text(added.error().message);
+        if (!adder.any()) return status_of(added.error().code);
         return app.fail(added.error().code, fmt::format("Error while adding record: {}",
                                                         base::error_text(added.error().code)));
     }
-    if (!pattern.iface) make_iface_directory(app);
-    for (const auto& node : nodes) {
-        app.report().event({.what = Event::What::NodeAdded,
-                            .text = fmt::format("New iSCSI node {} added", describe_new(node)),
-                            .node = store::node_id(node)});
+    if (!adder.any()) {
+        return app.fail(ErrorCode::NoObjectsFound,
+                        "Error while adding record: no objects found. Name a target and a portal.");
     }
+    if (!pattern.iface) make_iface_directory(app);
     return kSuccess;
 }
 

@@ -111,6 +111,9 @@ public:
     // database, or no match, is an empty list. Record files are read only to compare a transport,
     // and for the iface's name of a record without a tag.
     base::Result<std::vector<NodeId>> find(const NodePattern& pattern);
+    // Names of the targets that may have records, sorted: for a walk through a database of any size
+    // that holds one target's records at a time.
+    base::Result<std::vector<std::string>> targets();
     // A record that lacks its name or portal (someone edited it) gets them from its path.
     base::Result<record::Node> load(const NodeId& id);
     // -o new: writes the record, replacing one of the same name, and links it from where its
@@ -136,8 +139,8 @@ public:
     // Changes the file and the copies in all node records bound to it.
     base::Result<record::Notes> update_iface(std::string_view name,
                                              std::span<const record::Assignment> assignments);
-    // Deletes it and all node records bound to it; refused, with nothing deleted, while one of them
-    // is in use.
+    // Deletes it and all node records bound to it. Records in use stay, and the iface with them:
+    // SessionExists, with a line for each.
     base::Status remove_iface(std::string_view name);
 
     // --- discovery records (store_discovery.cpp) -------------------------------------------------

@@ -144,6 +144,16 @@ base::Result<std::vector<NodeId>> Store::find(const NodePattern& pattern) {
     return find_nodes(pattern, /*locked=*/false);
 }
 
+base::Result<std::vector<std::string>> Store::targets() {
+    ISCSI_TRY(auto entries, tree_.list(paths().nodes()));
+    std::vector<std::string> names;
+    names.reserve(entries.size());
+    for (auto& entry : entries) {
+        if (entry.kind != os::FileKind::Regular) names.push_back(std::move(entry.name));
+    }
+    return names;
+}
+
 // --- reading -------------------------------------------------------------------------------------
 
 base::Result<Node> Store::read_node(const NodeId& id, bool locked) const {

@@ -57,16 +57,21 @@ std::unexpected<base::Error> fail_on(std::string_view action, const std::string&
     return failed;
 }
 
+// Beyond many it does not matter which.
+void DirectorySyncsLast::note(const std::string& path) {
+    if (changed_.size() < kManyToSync) changed_.insert(path);
+}
+
 os::Expected<void> DirectorySyncsLast::unlink(const std::string& path) {
     auto removed = next().unlink(path);
-    if (removed) changed_.insert(parent_of(path));
+    if (removed) note(parent_of(path));
     return removed;
 }
 
 os::Expected<void> DirectorySyncsLast::make_link(const std::string& target,
                                                  const std::string& path) {
     auto made = next().make_link(target, path);
-    if (made) changed_.insert(parent_of(path));
+    if (made) note(parent_of(path));
     return made;
 }
 

@@ -39,7 +39,7 @@ class DirectorySyncsLast final : public os::ForwardingFiles {
 public:
     using os::ForwardingFiles::ForwardingFiles;
     os::Expected<void> sync_directory(const std::string& path) override {
-        changed_.insert(path);
+        note(path);
         return {};
     }
     os::Expected<std::vector<os::TreeEntry>> list_tree(const std::string& path,
@@ -51,6 +51,7 @@ public:
     os::Expected<void> commit();
 
 private:
+    void note(const std::string& path);
     std::set<std::string> changed_;
 };
 
