@@ -157,7 +157,7 @@ public:
     bool any() const { return any_; }
 
 private:
-    static constexpr std::size_t kAtOnce = 64;
+    static constexpr std::size_t kAtOnce = 16;
 
     App& app_;
     record::Iface iface_;
