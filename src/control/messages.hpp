@@ -54,7 +54,8 @@ struct Logout {
 // sid, one SessionInfo each.
 struct ListSessions {
     std::vector<std::uint64_t> sids;  // empty: all. An unknown one is left out
-    bool luns = false;                // SessionInfo::luns is wanted (print level 3)
+    bool luns = false;                // SessionInfo::luns is wanted (print level 3); the kernel's
+                                      // are in sysfs
     bool secrets = false;             // SessionInfo's passwords are wanted
     bool unfinished = false;          // those too whose first login has not reached the target yet
     bool operator==(const ListSessions&) const = default;

@@ -132,6 +132,8 @@ public:
     virtual ~DataPath() = default;
 
     virtual std::string_view name() const = 0;  // "user", "kernel"
+    // Whoever lists sessions finds their LUNs there, and needs no status() for them.
+    virtual bool shows_luns_in_sysfs() const { return false; }
 
     // Where the events of all sessions go. Set once, before anything else.
     virtual void set_event_handler(EventHandler handler) = 0;

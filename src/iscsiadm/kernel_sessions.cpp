@@ -2,6 +2,8 @@
 #include "iscsiadm/kernel_sessions.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 namespace iscsi::iscsiadm {
 
@@ -64,29 +66,77 @@ control::SessionInfo info_of(const Sysfs& sysfs, const SessionView& view,
     }
     add_negotiated(info, view);
     add_host(info, sysfs, view);
-    if (request.luns) {
-        for (const auto& lun : sysfs.luns(view.sid)) {
+    return info;
+}
+
+constexpr std::string_view kLoggedIn = "LOGGED_IN";
+
+// Whether all that the daemon told still holds, and sysfs would show the same. Of other transports
+// than TCP the kernel may show other values than those it was given; and it writes IPv6 addresses
+// in their longest form.
+bool is_whole(const control::SessionInfo& told, const control::ListSessions& request) {
+    return !told.target.empty() && !told.current_address.contains(':') && told.transport == "tcp" &&
+           !request.secrets && told.session_state == kLoggedIn &&
+           told.connection_state == control::ConnectionState::LoggedIn &&
+           told.internal_state == control::InternalState::NoChange;
+}
+
+std::optional<control::SessionInfo> from_daemon(const Sysfs& sysfs,
+                                                const control::SessionInfo& told) {
+    const auto live = sysfs.live(static_cast<std::uint32_t>(told.sid));
+    if (!live || live->state != kLoggedIn || !live->host_no) return std::nullopt;
+    control::SessionInfo info = told;
+    info.data_path.clear();
+    info.host_no = *live->host_no;
+    info.recovery_timeout = live->recovery_timeout;
+    return info;
+}
+
+std::optional<control::SessionInfo> one(const Sysfs& sysfs, std::uint32_t sid,
+                                        const control::ListSessions& request, const Told& told) {
+    const auto found = told.find(sid);
+    if (found != told.end() && is_whole(found->second, request)) {
+        if (auto info = from_daemon(sysfs, found->second)) return info;
+    }
+    const auto view = sysfs.session(sid);
+    if (!view) return std::nullopt;  // one that vanishes while it is read is not there
+    auto info = info_of(sysfs, *view, request);
+    if (found != told.end()) {
+        info.connection_state = found->second.connection_state;
+        info.internal_state = found->second.internal_state;
+        info.logging_in = found->second.logging_in;
+    }
+    return info;
+}
+
+void add_luns(const Sysfs& sysfs, std::vector<control::SessionInfo>& sessions) {
+    std::set<std::uint32_t> hosts;
+    for (const auto& info : sessions) hosts.insert(static_cast<std::uint32_t>(info.host_no));
+    const auto luns = sysfs.luns_of(hosts);
+    for (auto& info : sessions) {
+        const auto found = luns.find(static_cast<std::uint32_t>(info.host_no));
+        if (found == luns.end()) continue;
+        for (const auto& lun : found->second) {
             info.luns.push_back(
                 {.lun = lun.lun, .block_device = lun.block_device, .state = lun.state});
         }
     }
-    return info;
 }
 
 }  // namespace
 
 std::vector<control::SessionInfo> kernel_sessions(const Sysfs& sysfs,
-                                                  const control::ListSessions& request) {
+                                                  const std::vector<std::uint32_t>& sids,
+                                                  const control::ListSessions& request,
+                                                  const Told& told) {
     std::vector<control::SessionInfo> sessions;
-    for (const auto sid : sysfs.session_ids()) {
+    for (const auto sid : sids) {
         if (!request.sids.empty() && std::ranges::find(request.sids, sid) == request.sids.end()) {
             continue;
         }
-        // One that vanishes while it is read is not there.
-        if (const auto view = sysfs.session(sid)) {
-            sessions.push_back(info_of(sysfs, *view, request));
-        }
+        if (auto info = one(sysfs, sid, request, told)) sessions.push_back(std::move(*info));
     }
+    if (request.luns) add_luns(sysfs, sessions);
     return sessions;
 }
 

@@ -3,6 +3,7 @@
 // whether or not a daemon runs.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "control/messages.hpp"
@@ -10,9 +11,15 @@
 
 namespace iscsi::iscsiadm {
 
-// `request` tells what is wanted, as of iscsid. In sysfs' order. Connection and internal state,
-// which only the daemon knows, are Unknown.
+// What a daemon has told, by sid. Open-iscsi's knows connection and internal state, ours all of it.
+using Told = std::map<std::uint64_t, control::SessionInfo>;
+
+// Those of `sids` that are wanted and still there, in that order. What the daemon has told saves
+// reading most of a session that is logged in; connection and internal state, which only the daemon
+// knows, are Unknown without.
 std::vector<control::SessionInfo> kernel_sessions(const datapath::kernel::Sysfs& sysfs,
-                                                  const control::ListSessions& request);
+                                                  const std::vector<std::uint32_t>& sids,
+                                                  const control::ListSessions& request,
+                                                  const Told& told);
 
 }  // namespace iscsi::iscsiadm

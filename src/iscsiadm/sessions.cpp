@@ -31,30 +31,27 @@ void forget_states(Sessions& sessions) {
 
 base::Result<SessionList> list_sessions(Daemon& daemon, const control::ListSessions& request,
                                         WhenDown when_down) {
-    SessionList list{.sessions = kernel_sessions(datapath::kernel::Sysfs(), request),
-                     .daemon_down = {}};
+    const datapath::kernel::Sysfs sysfs;
+    const auto kernel_sids = sysfs.session_ids();
+    Told told;  // of the kernel's
+    SessionList list;
     Sessions& sessions = list.sessions;
     const auto take = [&](const control::Answer& answer) {
         const auto* session = std::get_if<control::SessionInfo>(&answer);
         if (session == nullptr) return;
         if (session->data_path != kKernelPath) return sessions.push_back(*session);
-        // Of the kernel's, the daemon knows what sysfs does not tell.
-        const auto same = std::ranges::find(sessions, session->sid, &control::SessionInfo::sid);
-        if (same == sessions.end()) return;
-        same->connection_state = session->connection_state;
-        same->internal_state = session->internal_state;
-        same->logging_in = session->logging_in;
+        told[session->sid] = *session;
     };
     auto done = daemon.ask(request, WhenDown::LeaveIt, take);
     if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {
         Sessions in_user_space = user_sessions(request);
-        const bool any = !sessions.empty() || !in_user_space.empty();
+        const bool any = !kernel_sids.empty() || !in_user_space.empty();
         // Without sessions there is nothing that the daemon could tell about.
         if (any && when_down == WhenDown::StartIt) {
             done = daemon.ask(request, WhenDown::StartIt, take);
         }
         if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {
-            std::ranges::move(in_user_space, std::back_inserter(sessions));
+            sessions = std::move(in_user_space);
             forget_states(sessions);
             list.daemon_down = done.error().message;
             done = control::Done{};
@@ -64,6 +61,8 @@ base::Result<SessionList> list_sessions(Daemon& daemon, const control::ListSessi
     if (done->code != base::ErrorCode::Success) {
         return std::unexpected(base::Error{done->code, done->message});
     }
+    std::ranges::move(kernel_sessions(sysfs, kernel_sids, request, told),
+                      std::back_inserter(sessions));
     std::ranges::sort(sessions, {}, [](const control::SessionInfo& session) {
         return fmt::format("session{}", session.sid);
     });

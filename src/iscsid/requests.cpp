@@ -138,6 +138,7 @@ void Requests::run(const control::ListSessions& list, const std::shared_ptr<Answ
         listing->sessions.push_back(describe(*session, list.secrets));
     }
     for (std::size_t i = 0; list.luns && i < wanted.size(); ++i) {
+        if (wanted[i]->path().shows_luns_in_sysfs()) continue;
         ++listing->open;
         wanted[i]->path().status(wanted[i]->key(),
                                  [listing, i](const base::Result<datapath::SessionStatus>& status) {

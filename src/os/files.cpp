@@ -24,6 +24,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
+constexpr std::size_t kAttributeBytesMax = 4096;  // a page
 
 std::unexpected<Errno> last_error() { return std::unexpected(Errno{errno}); }
 
@@ -190,6 +191,18 @@ public:
             text.append(chunk.data(), static_cast<std::size_t>(count));
             if (text.size() > max_bytes) return std::unexpected(Errno{EFBIG});
         }
+    }
+
+    Expected<std::string> read_attribute(const std::string& path) override {
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (!file) return last_error();
+        std::array<char, kAttributeBytesMax> text;  // not cleared: most are a few bytes
+        ssize_t count = 0;
+        do {
+            count = ::read(file.get(), text.data(), text.size());
+        } while (count < 0 && errno == EINTR);
+        if (count < 0) return last_error();
+        return std::string(text.data(), static_cast<std::size_t>(count));
     }
 
     Expected<std::vector<DirectoryEntry>> list(const std::string& path) override {
@@ -367,6 +380,10 @@ std::string_view name_of_kind(std::uint32_t mode) {
     if (S_ISFIFO(mode)) return "fifo";
     if (S_ISSOCK(mode)) return "socket";
     return S_ISBLK(mode) ? "block device" : "character device";
+}
+
+Expected<std::string> Files::read_attribute(const std::string& path) {
+    return read(path, kAttributeBytesMax);
 }
 
 Files& system_files() {

@@ -57,6 +57,8 @@ public:
 
     // Reading. `read` gives at most `max_bytes`: EFBIG for more.
     virtual Expected<std::string> read(const std::string& path, std::size_t max_bytes) = 0;
+    // One of sysfs: at most a page, and given in one piece.
+    virtual Expected<std::string> read_attribute(const std::string& path);
     // Entries without "." and "..", sorted by name as bytes.
     virtual Expected<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
     // A directory and what is below those of its entries that `enter` wants (`level` 0: of `path`

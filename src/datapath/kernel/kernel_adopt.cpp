@@ -36,17 +36,22 @@ record::Digest digest_wish(const std::optional<std::int64_t>& negotiated) {
 }
 
 // The record as far as the kernel knows it: what the caller's database does not have.
-record::Node record_of(const kernel::SessionView& view, const std::string& transport) {
+record::Node record_of(const kernel::SessionView& view, const kernel::HostView& host) {
     record::Node node;
     node.name = view.target;
     node.tpgt = view.tpgt;
     node.iface.iscsi_ifacename = view.iface_name;
-    node.iface.transport_name = transport;
+    node.iface.transport_name = host.transport;
+    node.iface.hwaddress = host.hwaddress;
+    node.iface.net_ifacename = host.netdev;
     node.conn[0].address = view.persistent_address;
     node.conn[0].port = view.persistent_port;
     node.conn[0].iscsi.header_digest = digest_wish(view.header_digest);
     node.conn[0].iscsi.data_digest = digest_wish(view.data_digest);
     node.session.timeo.replacement_timeout = view.recovery_timeout;
+    node.session.err_timeo.abort_timeout = view.abort_timeout;
+    node.session.err_timeo.lu_reset_timeout = view.lu_reset_timeout;
+    node.session.err_timeo.tgt_reset_timeout = view.target_reset_timeout;
     auto& auth = node.session.auth;
     auth.username = view.username;
     auth.password = base::Secret(view.password);
@@ -70,7 +75,7 @@ void KernelDataPath::find_running(std::function<void(std::vector<Adoptable>)> do
         if (!host || !sysfs_.transport(host->transport)) continue;
         Adoptable adoptable;
         adoptable.sid = view.sid;
-        adoptable.spec = {.node = record_of(view, host->transport),
+        adoptable.spec = {.node = record_of(view, *host),
                           .initiator_name = view.initiatorname,
                           .transport = host->transport};
         adoptable.logged_in = view.state == "LOGGED_IN" && sysfs_.connection_is_up(view.sid);
@@ -93,7 +98,7 @@ void KernelDataPath::take(SessionKey key, std::uint64_t sid) {
     auto session = std::make_unique<Session>();
     session->key = key;
     session->kernel = {*transport, view->sid, *view->host_no};
-    session->spec = {.node = record_of(*view, host->transport),
+    session->spec = {.node = record_of(*view, *host),
                      .initiator_name = view->initiatorname,
                      .transport = host->transport};
     session->bound = true;

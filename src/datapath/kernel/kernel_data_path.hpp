@@ -33,6 +33,7 @@ public:
     static base::Result<kernel::TransportView> find_transport(const std::string& name);
 
     std::string_view name() const override { return "kernel"; }
+    bool shows_luns_in_sysfs() const override { return true; }
     void set_event_handler(EventHandler handler) override { on_event_ = std::move(handler); }
     bool carries_login() const override { return true; }
     void set_pdu_handler(PduHandler handler) override { on_pdu_ = std::move(handler); }

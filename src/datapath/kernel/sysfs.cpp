@@ -12,8 +12,6 @@ namespace iscsi::datapath::kernel {
 
 namespace {
 
-constexpr std::size_t kAttributeBytesMax = 4096;  // a sysfs attribute is at most a page
-
 // The number behind `prefix`, if the whole name is that: ("session7", "session") gives 7.
 std::optional<std::uint32_t> suffix_number(std::string_view name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return std::nullopt;
@@ -48,8 +46,7 @@ std::string Sysfs::path(std::string_view relative) const {
 }
 
 std::string Sysfs::attribute(const std::string& directory, std::string_view name) const {
-    const auto text =
-        files_->read(fmt::format("{}/{}/{}", root_, directory, name), kAttributeBytesMax);
+    const auto text = files_->read_attribute(fmt::format("{}/{}/{}", root_, directory, name));
     if (!text) return {};
     const auto value = base::trim(*text);
     if (value == "(null)" || value == "<NULL>") return {};
@@ -204,7 +201,10 @@ std::vector<LunView> Sysfs::luns(std::uint32_t sid) const {
     return luns;
 }
 
-std::optional<LunView> Sysfs::lun(const std::string& directory, std::string_view name) const {
+namespace {
+
+// "0:0:0:1": host, channel, target, LUN.
+std::optional<LunView> lun_named(std::string_view name) {
     const auto parts = base::split(name, ':');
     if (parts.size() != 4) return std::nullopt;
     const auto host = base::parse_unsigned(parts[0]);
@@ -212,15 +212,68 @@ std::optional<LunView> Sysfs::lun(const std::string& directory, std::string_view
     const auto target = base::parse_unsigned(parts[2]);
     const auto lun_number = base::parse_unsigned(parts[3]);
     if (!host || !channel || !target || !lun_number) return std::nullopt;
+    return LunView{.host = static_cast<std::uint32_t>(*host),
+                   .channel = static_cast<std::uint32_t>(*channel),
+                   .target = static_cast<std::uint32_t>(*target),
+                   .lun = *lun_number,
+                   .state = {},
+                   .block_device = {}};
+}
+
+}  // namespace
+
+std::optional<LunView> Sysfs::lun(const std::string& directory, std::string_view name) const {
+    auto view = lun_named(name);
+    if (!view) return std::nullopt;
     const std::string own = fmt::format("{}/{}", directory, name);
-    LunView view{.host = static_cast<std::uint32_t>(*host),
-                 .channel = static_cast<std::uint32_t>(*channel),
-                 .target = static_cast<std::uint32_t>(*target),
-                 .lun = *lun_number,
-                 .state = attribute(own, "state")};
+    view->state = attribute(own, "state");
     const auto blocks = files_->list(path(own + "/block"));
-    if (blocks && !blocks->empty()) view.block_device = blocks->front().name;
+    if (blocks && !blocks->empty()) view->block_device = blocks->front().name;
     return view;
+}
+
+std::optional<LiveView> Sysfs::live(std::uint32_t sid) const {
+    const std::string directory = session_directory(sid);
+    LiveView view{.host_no = host_of_session(sid), .state = attribute(directory, "state")};
+    if (view.state.empty()) return std::nullopt;
+    view.recovery_timeout = timeout(directory, "recovery_tmo");
+    return view;
+}
+
+std::map<std::string, std::string> Sysfs::disks_by_device() const {
+    std::map<std::string, std::string> found;
+    const auto entries = files_->list(path("class/block"));
+    if (!entries) return found;
+    for (const auto& entry : *entries) {
+        // .../0:0:0:1/block/sdb; a partition's is longer.
+        const auto target = files_->read_link(path("class/block/" + entry.name));
+        if (!target) continue;
+        const auto parts = base::split(*target, '/');
+        if (parts.size() < 3 || parts[parts.size() - 2] != "block") continue;
+        found.emplace(parts[parts.size() - 3], entry.name);
+    }
+    return found;
+}
+
+std::map<std::uint32_t, std::vector<LunView>> Sysfs::luns_of(
+    const std::set<std::uint32_t>& hosts) const {
+    std::map<std::uint32_t, std::vector<LunView>> found;
+    const auto devices = files_->list(path("class/scsi_device"));
+    if (!devices) return found;
+    const auto disks = disks_by_device();
+    for (const auto& device : *devices) {
+        auto view = lun_named(device.name);
+        if (!view || !hosts.contains(view->host)) continue;
+        view->state = attribute("class/scsi_device/" + device.name + "/device", "state");
+        if (view->state.empty()) continue;  // it is going away
+        const auto disk = disks.find(device.name);
+        if (disk != disks.end()) view->block_device = disk->second;
+        found[view->host].push_back(std::move(*view));
+    }
+    for (auto& [host, luns] : found) {
+        std::ranges::sort(luns, {}, [](const LunView& v) { return std::pair(v.target, v.lun); });
+    }
+    return found;
 }
 
 std::uint32_t Sysfs::exp_stat_sn(std::uint32_t sid) const {

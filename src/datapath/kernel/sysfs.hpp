@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +94,13 @@ struct SessionView {
     std::optional<std::int64_t> erl;
 };
 
+// What of a logged-in session changes, or may be changed by others, while it runs.
+struct LiveView {
+    std::optional<std::uint32_t> host_no;  // nullopt: the host went away first
+    std::string state;
+    std::int32_t recovery_timeout = -1;  // multipathd sets it
+};
+
 class Sysfs {
 public:
     // `root` is /sys, or a tree of a test. `files` must outlive the object.
@@ -110,7 +119,13 @@ public:
     std::vector<HostView> hosts() const;
     std::optional<HostView> host(std::uint32_t host_no) const;
 
+    // nullopt if there is no such session.
+    std::optional<LiveView> live(std::uint32_t sid) const;
+
     std::vector<LunView> luns(std::uint32_t sid) const;
+    // Those of many sessions, by host: much less work than luns() for each.
+    std::map<std::uint32_t, std::vector<LunView>> luns_of(
+        const std::set<std::uint32_t>& hosts) const;
     // ExpStatSN of a session's connection, as the kernel counts it.
     std::uint32_t exp_stat_sn(std::uint32_t sid) const;
     // Whether a session's connection works, as far as the kernel tells (older ones do not).
@@ -126,6 +141,8 @@ private:
     std::int32_t timeout(const std::string& directory, std::string_view name) const;
     std::optional<std::uint32_t> host_of_session(std::uint32_t sid) const;
     std::optional<LunView> lun(const std::string& directory, std::string_view name) const;
+    // {"0:0:0:1": "sdb"}
+    std::map<std::string, std::string> disks_by_device() const;
     void read_connection(SessionView& view) const;
     void read_negotiated(SessionView& view, const std::string& session_directory) const;
 

@@ -109,6 +109,44 @@ TEST_F(SysfsTest, LunsComeSortedWithTheirBlockDevices) {
     EXPECT_EQ(luns[1].state, "running");
 }
 
+TEST_F(SysfsTest, LunsOfManyHostsAreFoundAtOnce) {
+    const auto add_device = [this](const std::string& name, const std::string& disk) {
+        const std::string own = "devices/platform/host" + name.substr(0, 1) + "/" + name;
+        attribute(own + "/state", "running");
+        link("class/scsi_device/" + name + "/device", "../../../" + own);
+        if (disk.empty()) return;
+        fs::create_directories(root_ / (own + "/block/" + disk));
+        link("class/block/" + disk, "../../" + own + "/block/" + disk);
+        link("class/block/" + disk + "1", "../../" + own + "/block/" + disk + "/" + disk + "1");
+    };
+    add_device("2:0:0:10", "sdc");
+    add_device("2:0:0:9", "sdb");
+    add_device("3:0:0:0", "");
+    add_device("4:0:0:0", "sdd");
+    link("class/block/loop0", "../../devices/virtual/block/loop0");
+
+    const auto luns = Sysfs(root_).luns_of({2, 3, 5});
+
+    ASSERT_EQ(luns.size(), 2u);
+    ASSERT_EQ(luns.at(2).size(), 2u);
+    EXPECT_EQ(luns.at(2)[0].lun, 9u);
+    EXPECT_EQ(luns.at(2)[0].block_device, "sdb");
+    EXPECT_EQ(luns.at(2)[1].block_device, "sdc");
+    EXPECT_EQ(luns.at(2)[1].state, "running");
+    EXPECT_EQ(luns.at(3)[0].block_device, "");
+}
+
+TEST_F(SysfsTest, WhatChangesIsReadAlone) {
+    add_session("7");
+
+    const auto live = Sysfs(root_).live(7).value();
+
+    EXPECT_EQ(live.host_no, 0u);
+    EXPECT_EQ(live.state, "LOGGED_IN");
+    EXPECT_EQ(live.recovery_timeout, -1);
+    EXPECT_FALSE(Sysfs(root_).live(8));
+}
+
 TEST_F(SysfsTest, TransportsTellTheirHandleAndWhatTheyCan) {
     attribute("class/iscsi_transport/tcp/handle", "2242995360");
     attribute("class/iscsi_transport/tcp/caps", "0x39");
