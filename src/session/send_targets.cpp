@@ -198,7 +198,8 @@ void SendTargetsEngine::on_text(const proto::TextResponse& response, base::Insta
     if (!accept_stat_sn(response.stat_sn)) return;
     accept_window(response.exp_cmd_sn, response.max_cmd_sn);
     if (response.final && response.continue_text) return fail("its F and C bits are both set");
-    if (response.final && tagged) return fail("it is final and has a target transfer tag");
+    // Compat: LIO puts a tag into the last of several responses too, against RFC 7143 section
+    // 11.11.1. Without this a list of its targets longer than one PDU cannot be had.
     if (!response.final && !tagged) return fail("it is not final and has no target transfer tag");
     if (auto taken = in_.append(reader_.data()); !taken) {
         return fail(proto::text_error_text(taken.error()));

@@ -167,7 +167,6 @@ TEST_F(SendTargets, EveryWrongFieldOfAResponseIsRefused) {
              {"task tag", [](auto& r) { r.initiator_task_tag = 2; }},
              {"stat sn", [](auto& r) { r.stat_sn = {51}; }},
              {"F and C", [](auto& r) { r.continue_text = true; }},
-             {"final with tag", [](auto& r) { r.target_transfer_tag = 77; }},
              {"open without tag", [](auto& r) { r.final = false; }},
          }) {
         start();
@@ -178,6 +177,17 @@ TEST_F(SendTargets, EveryWrongFieldOfAResponseIsRefused) {
         const auto failed = failure();
         EXPECT_TRUE(failed.text.starts_with("received an invalid response: ")) << lie.name;
     }
+}
+
+// LIO's lists that are longer than one PDU end so.
+TEST_F(SendTargets, ATagInTheLastResponseIsNotLookedAt) {
+    start();
+    (void)request();
+    auto pdu = response(true);
+    pdu.target_transfer_tag = 77;
+    respond(pdu, text_of(kTwoTargets));
+
+    EXPECT_TRUE(std::holds_alternative<SendTargetsAnswer>(outcome()));
 }
 
 TEST_F(SendTargets, OtherPdusEndIt) {
