@@ -80,8 +80,8 @@ def test_session_is_listed_once_logged_in_and_not_twice(initiator, new_peer):
     assert state["iSCSI Session State"] == "LOGGED_IN"
 
 
-def test_sessions_are_told_of_without_iscsid(box, initiator, new_tgtd):
-    peer = new_tgtd(incoming=IN)
+def test_sessions_are_told_of_without_iscsid(box, initiator, new_peer):
+    peer = new_peer(incoming=IN)
     device = initiator.open(peer.name, peer.portal, peer.first_lun, credentials(IN))
     listing = initiator.adm("-m", "session").ok().out
     full = initiator.adm("-m", "session", "-P", 3, "-S").ok().out
@@ -109,7 +109,7 @@ def test_sessions_are_told_of_without_iscsid(box, initiator, new_tgtd):
     initiator.start()
     exercise(device)
     assert initiator.adm("-m", "session", "-P", 3, "-S").ok().out == full
-    initiator.logout(peer.name, peer.portal).ok()
+    assert initiator.logout(peer.name, peer.portal).ok().err == ""
 
 
 def test_login_under_way_is_listed_kept_and_ended(box, initiator):
