@@ -79,7 +79,11 @@ Io drive(Engine& engine, const os::Fd& socket) {
 class Run {
 public:
     Run(const SendTargetsRequest& request, base::Random& random, const LogLine& log)
-        : request_(request), random_(random), log_(log), home_(home_of(request.record)) {}
+        : request_(request),
+          random_(random),
+          log_(log),
+          isid_(session::isid_for_discovery(random)),
+          home_(home_of(request.record)) {}
 
     base::Result<Portals> run();
 
@@ -108,6 +112,7 @@ private:
     const SendTargetsRequest& request_;
     base::Random& random_;
     const LogLine& log_;
+    const proto::Isid isid_;  // the same for each attempt
     Portal home_;       // where attempts start: the record's portal, or where it has moved for good
     Portal portal_;     // the one at hand
     std::string peer_;  // its numeric address
@@ -251,7 +256,7 @@ session::LoginConfig Run::login_config() const {
                                 : request_.initiator_name;
     config.initiator_alias = request_.initiator_alias;
     config.session_type = session::SessionType::Discovery;
-    config.isid = session::isid_for_session(0);
+    config.isid = isid_;
     config.offer.max_recv_data_segment_length =
         static_cast<std::uint32_t>(std::max(record.iscsi.max_recv_data_segment_length, 0));
     config.auth = record.auth;

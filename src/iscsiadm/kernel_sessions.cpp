@@ -115,8 +115,11 @@ void add_luns(const Sysfs& sysfs, std::vector<control::SessionInfo>& sessions) {
     const auto luns = sysfs.luns_of(hosts);
     for (auto& info : sessions) {
         const auto found = luns.find(static_cast<std::uint32_t>(info.host_no));
-        if (found == luns.end()) continue;
-        for (const auto& lun : found->second) {
+        info.luns.clear();
+        // A session without any is rare: its own directory has the last word.
+        const auto own =
+            found != luns.end() ? found->second : sysfs.luns(static_cast<std::uint32_t>(info.sid));
+        for (const auto& lun : own) {
             info.luns.push_back(
                 {.lun = lun.lun, .block_device = lun.block_device, .state = lun.state});
         }

@@ -2,6 +2,7 @@
 #include "session/login.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "session/login_impl.hpp"
@@ -38,6 +39,16 @@ Offer clamped(const Offer& offer) {
 proto::Isid isid_for_session(std::uint32_t sid) {
     return {{0x00, 0x02, 0x3d, static_cast<std::uint8_t>(sid >> 16 & 0xff),
              static_cast<std::uint8_t>(sid >> 8 & 0xff), static_cast<std::uint8_t>(sid & 0xff)}};
+}
+
+proto::Isid isid_for_discovery(base::Random& random) {
+    constexpr std::uint8_t kRandomType = 0x80;
+    std::array<std::byte, 5> bytes{};
+    random.fill(bytes);
+    proto::Isid isid{{kRandomType}};
+    std::ranges::transform(bytes, isid.bytes.begin() + 1,
+                           [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
+    return isid;
 }
 
 LoginEngine::Impl::Impl(LoginConfig config, base::Random& random, Instant now)

@@ -58,8 +58,11 @@ struct LoginConfig {
     base::Instant login_deadline = base::kNever;  // for the whole login
 };
 
-// 00 02 3d and the low 24 bits of the session id; discovery sessions use sid 0.
+// 00 02 3d and the low 24 bits of the session id.
 proto::Isid isid_for_session(std::uint32_t sid);
+// For a discovery session, of the random type (RFC 7143 section 11.12.5): with an ISID that several
+// of them share, each would end the others at the target (section 6.3.5).
+proto::Isid isid_for_discovery(base::Random& random);
 
 // Something the operator should read; the login goes on.
 struct Notice {

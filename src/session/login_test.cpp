@@ -647,8 +647,8 @@ TEST_F(Login, MutualChapEndsWithAProof) {
     const std::array<std::byte, 1> id{
         static_cast<std::byte>(*proto::parse_text_number(ours[2].value))};
     const auto challenge = *proto::parse_text_binary(ours[3].value, 16);
-    const auto proof = nettle_digests().hash(
-        record::ChapAlgorithm::Md5, {id, base::as_bytes("target secret 12"), challenge});
+    const auto proof = nettle_digests().hash(record::ChapAlgorithm::Md5,
+                                             {id, base::as_bytes("target secret 12"), challenge});
     respond(response(kSecurity, true),
             "CHAP_N=target;CHAP_R=" + proto::print_text_binary(proof) + ";");
 
@@ -742,8 +742,15 @@ TEST_F(Login, IncomingCredentialsAloneAreNoChap) {
               "credentials configured.\n");
 }
 
+TEST(Isid, OfEachDiscoveryIsItsOwn) {
+    base::SeededRandom random(1);
+    const auto first = isid_for_discovery(random);
+    EXPECT_EQ(first.bytes[0], 0x80) << "of the random type";
+    EXPECT_NE(first, isid_for_discovery(random));
+}
+
 TEST(Isid, IsOpenIscsis) {
-    EXPECT_EQ(isid_for_session(0), (proto::Isid{{0, 2, 0x3d, 0, 0, 0}}));
+    EXPECT_EQ(isid_for_session(7), (proto::Isid{{0, 2, 0x3d, 0, 0, 7}}));
     EXPECT_EQ(isid_for_session(0x1000001), (proto::Isid{{0, 2, 0x3d, 0, 0, 1}}));
 }
 

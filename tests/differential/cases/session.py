@@ -204,6 +204,9 @@ _DIFFERENCES = {
     "session-order": [
         'three sessions',
     ],
+    "logout-comes-second": [
+        'logout refused with 2',
+    ],
 }
 
 _USER = [_in_user_space(case) for case in _CASES if case.daemon]
