@@ -48,6 +48,8 @@ GOOD = (
     _case("200 targets in pieces of 512 bytes", _found(*_NAMES), config=Config(names=_NAMES, text_chunk=512)),
     _case("in pieces of 1 byte", _found(TARGET_NAME), config=Config(text_chunk=1)),
     _case("in pieces of 13 bytes", _found(*_NAMES[:3]), config=Config(names=_NAMES[:3], text_chunk=13)),
+    # As LIO ends a long list: the F bit has the last word.
+    _bent("F with a TTT", change(ttt=9), _found(TARGET_NAME)),
     _case("with authentication", _found(TARGET_NAME), config=Config(discovery_chap=_SECRET),
           login={"username": "alice", "password": "alices-secret-0"}),
     _listing("no target", (), DiscoveryFails((NO_OBJECTS,))),
@@ -69,7 +71,6 @@ GOOD = (
 BAD = (
     _bent("foreign ITT", change(itt=lambda itt: itt ^ 0x55)),
     _bent("reserved ITT", change(itt=RESERVED_TAG)),
-    _bent("F with a TTT", change(ttt=9)),
     _bent("no F and no TTT", change(flags=0, ttt=RESERVED_TAG)),
     _bent("F and C", change(flags=0xC0)),
     _bent("unknown opcode", opcode(0x3E)),
