@@ -20,8 +20,9 @@ def demo(request):
     """Starts the demo as a terminal would, in a process group of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
+    # A suite that runs in the background ignores SIGINT, and so would the demo, unasked.
     process = subprocess.Popen(
-        ["bash", SOURCE / "scripts/demo.sh", build_dir()], stdout=subprocess.PIPE,
+        ["env", "--default-signal=INT", "bash", SOURCE / "scripts/demo.sh", build_dir()], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         env={**os.environ, "DEMO_MIB": "96"})
     request.addfinalizer(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
