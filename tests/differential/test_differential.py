@@ -9,7 +9,7 @@ from differential import run
 from differential.stage import Stage
 from guest.compare import run as guest
 
-ALL = [(table, case) for table in run.tables() for case in run.cases(table)]
+ALL = run.SCENARIOS.all()
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +42,18 @@ def test_scenario_with_the_references_iscsid(table, case, stage):
 
 
 def test_every_transcript_has_its_scenario():
-    for table in run.tables():
-        for kind in ("transcripts", "ours"):
-            path = run.HERE / kind / f"{table}.txt"
-            if path.exists():
-                names = {c.name for c in run.cases(table) if kind == "transcripts" or c.differs}
-                kept = run.transcript.split(path.read_text(encoding="utf-8"))
-                assert set(kept) <= names, f"{path}: left over: {set(kept) - names}"
+    for table in run.SCENARIOS.tables():
+        cases = run.SCENARIOS.cases(table)
+        assert set(run.SCENARIOS.reference(table)) <= {c.name for c in cases}, table
+        assert set(run.SCENARIOS.ours(table)) <= {c.name for c in cases if c.differs}, table
 
 
 def test_each_difference_is_one():
     for table, case in ALL:
         if case.differs:
-            path = run.HERE / "transcripts" / f"{table}.txt"
-            reference = run.transcript.split(path.read_text(encoding="utf-8"))[case.name]
-            assert reference != run.expected(table, case), f"{table}/{case.name} differs no more"
+            reference = run.SCENARIOS.reference(table)[case.name]
+            expected = run.SCENARIOS.expected(table, case)
+            assert reference != expected, f"{table}/{case.name} differs no more"
 
 
 def test_each_difference_is_explained():
@@ -69,5 +66,5 @@ def test_each_difference_is_explained():
 def test_each_explanation_has_its_scenario():
     text = (run.HERE.parents[1] / "doc/differences.md").read_text(encoding="utf-8")
     named = {line[3:] for line in text.splitlines() if line.startswith("## ")}
-    in_guests = {case.differs for table in guest.tables() for case in guest.cases(table)}
+    in_guests = {case.differs for _, case in guest.SCENARIOS.all()}
     assert named == ({case.differs for _, case in ALL} | in_guests) - {""}
