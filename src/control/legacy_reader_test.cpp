@@ -144,10 +144,11 @@ TEST(LegacyReader, APayloadOverTheLimitIsNotWaitedFor) {
 
 TEST(LegacyReader, AnUnknownCommandIsARequestLikeOthers) {
     Bytes bytes(kRequestBytesMin);
-    bytes[0] = std::byte{20};
+    const int unknown = 20;
+    bytes[0] = std::byte{unknown};
     const auto reader = reader_of(bytes);
     EXPECT_EQ(reader.progress(), Progress::Complete);
-    EXPECT_EQ(reader.finish()->command, static_cast<Command>(20));
+    EXPECT_EQ(reader.finish()->command, static_cast<Command>(unknown));
 }
 
 TEST(LegacyReader, TextIsNoFixedSizeRequest) {

@@ -45,6 +45,7 @@ int one_record(App& app) {
 int untyped_discovery(App& app) {
     const auto& command = app.command();
     if (command.portal) return one_record(app);
+    if (command.portal_is_empty) return usage(app, "Discovery record [,3260] not found!");
     if (only_shows(command.ops)) return list_discovery_records(app);
     return usage(app, "Invalid operation.");
 }
@@ -74,14 +75,26 @@ int discovery_mode(App& app) {
 
 int untyped_discoverydb(App& app) {
     const auto& command = app.command();
-    if (!command.portal) {
+    if (!command.portal && !command.portal_is_empty) {
         if (only_shows(command.ops)) return list_discovery_records(app);
         return usage(app, "Invalid operation. Operation not supported.");
     }
-    return usage(app, only_shows(command.ops)
+    return usage(app, command.ops.none()
                           ? "Invalid command. Portal not needed or Possibly missing discovery "
                             "--type."
                           : "Invalid command. Possibly missing discovery --type.");
+}
+
+// Of discoverydb with a type. `-p ''` names a record that cannot be.
+int without_portal(App& app) {
+    const auto& command = app.command();
+    if (!command.portal_is_empty || command.discover || command.ops.has(Op::New)) {
+        return usage(app, "Please specify portal as <ipaddr>[:<ipport>]");
+    }
+    return app.fail(
+        ErrorCode::Database,
+        fmt::format("Discovery record [,{}] not found.",
+                    command.type == DiscoveryKind::Isns ? record::kIsnsPort : record::kIscsiPort));
 }
 
 int discoverydb_mode(App& app) {
@@ -89,9 +102,7 @@ int discoverydb_mode(App& app) {
     switch (command.type) {
         case DiscoveryKind::SendTargets:
         case DiscoveryKind::Isns:
-            if (!command.portal) {
-                return usage(app, "Please specify portal as <ipaddr>[:<ipport>]");
-            }
+            if (!command.portal) return without_portal(app);
             if (!command.discover) return operate_on_discovery_record(app);
             return command.type == DiscoveryKind::Isns ? discover_isns(app) : discover_stored(app);
         case DiscoveryKind::Firmware:

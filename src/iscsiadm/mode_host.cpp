@@ -68,7 +68,7 @@ int chap(App& app) {
         app.out().error_text(why);
         return kSuccess;
     };
-    if (!command.host || ops.none()) {
+    if (ops.none()) {
         return app.fail(ErrorCode::Invalid, "CHAP mode requires host no and valid operation");
     }
     if (ops.is(Op::Show)) return no_adapter(app);

@@ -22,9 +22,13 @@ base::Result<std::vector<record::Iface>> listed_ifaces(App& app) {
     ISCSI_TRY(auto ifaces, app.iface_records());
     ifaces.push_back(record::builtin_iface(record::kDefaultIface));
     ifaces.push_back(record::builtin_iface(record::kIserIface));
-    ISCSI_TRY(const auto bound,
-              app.store().find({.iface = record::builtin_iface(record::kUserIface)}));
-    if (!bound.empty()) ifaces.push_back(record::builtin_iface(record::kUserIface));
+    const auto user = record::builtin_iface(record::kUserIface);
+    const auto known = [](const record::Iface& iface) {
+        return iface.iscsi_ifacename == record::kUserIface;
+    };
+    if (std::ranges::any_of(ifaces, known)) return ifaces;
+    ISCSI_TRY(const auto bound, app.store().find({.iface = user}));
+    if (!bound.empty()) ifaces.push_back(user);
     return ifaces;
 }
 
@@ -44,7 +48,15 @@ int print_tree(App& app, const std::vector<record::Iface>& ifaces) {
     return kSuccess;
 }
 
+bool level_is_known(App& app) {
+    const auto level = app.command().level();
+    if (level <= 1) return true;
+    app.out().error("Invalid info level {}. Try 0 - 1.", level);
+    return false;
+}
+
 int list(App& app) {
+    if (!level_is_known(app)) return status_of(ErrorCode::Invalid);
     const auto level = app.command().level();
     const auto ifaces = listed_ifaces(app);
     if (!ifaces) return app.fail(ifaces.error());
@@ -63,6 +75,9 @@ ErrorCode code_here(ErrorCode code) {
 }
 
 int show(App& app, const std::string& name) {
+    if (!level_is_known(app)) return status_of(ErrorCode::Invalid);
+    // Compat: of the example that old packages brought, nothing is said.
+    if (name == store::kExampleIface) return status_of(ErrorCode::Database);
     const auto iface = app.store().load_iface(name);
     if (!iface) return app.fail(code_here(iface.error().code), iface.error().message);
     if (app.command().level() == 1) return print_tree(app, {*iface});
@@ -127,12 +142,8 @@ int remove(App& app, const std::string& name) {
 }
 
 int update(App& app, const std::string& name) {
-    if (!record::is_builtin_iface(name)) {
-        const auto iface = app.store().load_iface(name);
-        if (!iface) {
-            return app.fail(ErrorCode::Invalid,
-                            fmt::format("Could not read iface info for {}.", name));
-        }
+    if (!app.store().load_iface(name)) {
+        return app.fail(ErrorCode::Invalid, fmt::format("Could not read iface info for {}.", name));
     }
     if (is_used(app, name)) {
         app.out().error(
@@ -207,16 +218,12 @@ int run_iface_mode(App& app) {
     const auto& command = app.command();
     if (command.host_mac) return app.fail(ErrorCode::Invalid, "Could not match MAC to host.");
     make_iface_directory(app);
-    if (command.level() > 1) {
-        return app.fail(ErrorCode::Invalid,
-                        fmt::format("Invalid info level {}. Try 0 - 1.", command.level()));
-    }
-    if (command.submode == SubMode::Ping) return ping(app);
-    if (command.ifaces.empty()) return without_name(app);
     if (command.ifaces.size() > 1) {
         app.out().error("iface mode only accepts one interface. Using the first one {}.",
                         command.ifaces.front());
     }
+    if (command.submode == SubMode::Ping) return ping(app);
+    if (command.ifaces.empty()) return without_name(app);
     return with_name(app, command.ifaces.front());
 }
 

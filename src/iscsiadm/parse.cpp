@@ -245,6 +245,7 @@ Parser::Outcome Parser::check_allowed(const ModeInfo& mode) {
 
 Parser::Outcome Parser::take_portal(const std::string& text) {
     // Compat: scripts pass an empty portal for "any".
+    command_.portal_is_empty = text.empty();
     if (text.empty()) return std::nullopt;
     auto portal = record::parse_portal(text);
     if (!portal) {
@@ -294,6 +295,8 @@ Parser::Outcome Parser::take_sid(const std::string& text) {
 Parser::Outcome Parser::take_op(std::string_view word) {
     const auto op = std::ranges::find(operations(), word, &OpInfo::word);
     if (op == operations().end()) {
+        // Compat: after a known one, it is passed over.
+        if (!command_.ops.none()) return std::nullopt;
         output_.error("can not recognize operation: '{}'", word);
         std::vector<std::string_view> words;
         for (const auto& known : operations()) words.push_back(known.word);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsiadm/session_id.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -26,10 +27,17 @@ std::optional<std::uint64_t> sid_of_path(const std::filesystem::path& path) {
     return sid;
 }
 
+// Compat: blanks and a plus before a number are no fault.
+std::string_view without_prefix(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    if (text.starts_with('+')) text.remove_prefix(1);
+    return text;
+}
+
 }  // namespace
 
 std::expected<std::uint64_t, BadSessionId> parse_session_id(const std::string& text) {
-    const auto number = base::parse_unsigned(text);
+    const auto number = base::parse_unsigned(without_prefix(text));
     if (number && *number > 0 && *number <= std::numeric_limits<std::int32_t>::max())
         return *number;
     std::error_code error;
@@ -45,7 +53,7 @@ std::expected<std::uint64_t, BadSessionId> parse_session_id(const std::string& t
         return std::unexpected(
             BadSessionId{fmt::format("Could not get dev for {}. Possible sysfs incompatibility.\n"
                                      "invalid sid '{}'",
-                                     text, text),
+                                     text.starts_with("/sys/") ? text.substr(4) : text, text),
                          static_cast<int>(base::ErrorCode::Invalid)});
     }
     return *sid;

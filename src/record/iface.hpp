@@ -111,7 +111,8 @@ bool is_ipv6(const Iface& iface);
 bool is_bound(std::string_view field);
 
 // The built-in records: "default" (tcp), "iser" (iser) and "user" (our data path in user space).
-// None has a file and none can be changed or deleted.
+// None has a file and none can be changed or deleted; but where open-iscsi has made an iface record
+// named "user", there is no built-in one (store/).
 inline constexpr std::string_view kDefaultIface = "default";
 inline constexpr std::string_view kIserIface = "iser";
 inline constexpr std::string_view kUserIface = "user";

@@ -32,6 +32,9 @@
 
 namespace iscsi::store {
 
+// A leftover of old packages' documentation among the ifaces, which is no record.
+inline constexpr std::string_view kExampleIface = "iface.example";
+
 // What the user asked for with -T, -p and -I; an unset member matches everything.
 struct NodePattern {
     std::optional<std::string> target;
@@ -189,6 +192,8 @@ private:
     base::Status write_discovery(const std::string& directory, const std::string& file,
                                  std::string_view text);
     base::Status remove_discovery(const std::string& directory, const std::string& file);
+    bool is_builtin(std::string_view iface_name) const;
+    base::Status refuse_builtin(std::string_view iface_name, std::string_view verb) const;
     base::Result<record::Iface> read_iface(std::string_view name, bool locked) const;
     base::Status remove_stale(const DiscoveryRun& run, DiscoveryEffect& effect);
 

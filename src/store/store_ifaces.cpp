@@ -10,25 +10,28 @@ namespace {
 using base::ErrorCode;
 using record::Iface;
 
-// A leftover of old packages' documentation, which is no record.
-constexpr std::string_view kExample = "iface.example";
-
 NodePattern bound_to(const Iface& iface) {
     NodePattern pattern;
     pattern.iface = iface;
     return pattern;
 }
 
-base::Status refuse_builtin(std::string_view name, std::string_view verb) {
-    if (!record::is_builtin_iface(name)) return {};
+}  // namespace
+
+// Compat: open-iscsi has no built-in `user`, so there may be a file of that name, and it counts.
+bool Store::is_builtin(std::string_view name) const {
+    if (!record::is_builtin_iface(name)) return false;
+    return name != record::kUserIface || !tree_.is_regular(iface_file(paths(), name));
+}
+
+base::Status Store::refuse_builtin(std::string_view name, std::string_view verb) const {
+    if (!is_builtin(name)) return {};
     return base::fail(ErrorCode::Invalid, "iface {} is a special interface and cannot be {}.", name,
                       verb);
 }
 
-}  // namespace
-
 base::Result<Iface> Store::read_iface(std::string_view name, bool locked) const {
-    if (record::is_builtin_iface(name)) return record::builtin_iface(name);
+    if (is_builtin(name)) return record::builtin_iface(name);
     ISCSI_TRY_VOID(check_name("interface name", name));
     Iface iface;
     ISCSI_TRY(const bool present, tree_.read(iface_file(paths(), name), iface, locked));
@@ -43,8 +46,8 @@ base::Result<IfaceList> Store::ifaces() {
     IfaceList found;
     ISCSI_TRY(const auto entries, tree_.list(paths().ifaces()));
     for (const auto& entry : entries) {
-        if (entry.kind == os::FileKind::Directory || entry.name == kExample) continue;
-        if (record::is_builtin_iface(entry.name)) continue;  // a file can't redefine these
+        if (entry.kind == os::FileKind::Directory || entry.name == kExampleIface) continue;
+        if (is_builtin(entry.name)) continue;  // a file can't redefine these
         auto iface = read_iface(entry.name, /*locked=*/false);
         if (iface) {
             found.ifaces.push_back(std::move(*iface));
@@ -61,7 +64,7 @@ base::Result<Iface> Store::load_iface(std::string_view name) {
 
 base::Status Store::add_iface(const Iface& iface) {
     const std::string& name = iface.iscsi_ifacename;
-    if (record::is_builtin_iface(name)) {
+    if (is_builtin(name)) {
         return base::fail(ErrorCode::Invalid,
                           "iface {} is a special interface and is not stored in {}.", name,
                           paths().ifaces());

@@ -64,9 +64,13 @@ class Process:
 
     def wait(self, seconds=10):
         try:
-            return self.outer.wait(seconds)
+            status = self.outer.wait(seconds)
         except subprocess.TimeoutExpired:
             raise BedError(f"{self.outer.args} did not end within {seconds} s") from None
+        # A killed nsenter may be gone before the command is, and what that holds.
+        wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"), seconds,
+                 f"{self.outer.args} to be gone")
+        return status
 
     def stop(self, seconds=10):
         """SIGTERM, and SIGKILL for who does not listen."""

@@ -220,6 +220,19 @@ CASES = with_differences([
     Case("closed port, db", [f"iscsiadm -m discoverydb -t st -p {_P}:3999 -D"], state=[_FAST]),
     Case("without an initiator name", [f"iscsiadm -m discovery -t st -p {_P}"], state=[_FAST],
          daemon=Script(name=""), target=_TARGET),
+    *_each("empty portal", "discovery", [f"-p '' {op}".strip() for op in (
+        "", "-o show", "-o delete", "-o new", "-l", "-t st", "-t isns")], state=[_FAST]),
+    *_each("empty portal db", "discoverydb", [f"-p '' {op}".strip() for op in (
+        "", "-o show", "-o delete", "-t st", "-t st -o show", "-t st -o new", "-t st -o delete",
+        "-t st -o update -n discovery.startup -v manual", "-t isns -o delete", "-t isns -o new",
+        "-t st -D")], state=[_FAST]),
+    *_each("no type", "discoverydb", ["-p 10.0.0.1 -o show", "-p 10.0.0.1"]),
+    Case("name that is none, with an iface", ["iscsiadm -m discovery -t st -p nosuch.invalid"],
+         state=[_FAST, iface("if0")]),
+    Case("hardware address that is none", [f"iscsiadm -m discovery -t st -p {_P} -I if0"],
+         state=[_FAST, iface("if0", hwaddress="00:11:22:33:44:55")]),
+    Case("iface that is none", [f"iscsiadm -m discoverydb -t st -p {_P} -D -I nosuch"],
+         state=[_FAST]),
     Case("Kubernetes' discovery", [
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o new",
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o update "
@@ -237,6 +250,18 @@ CASES = with_differences([
     ],
     "said-once": [
         'first -t st -p nosuch.invalid',
+        'name that is none, with an iface',
+        'hardware address that is none',
+    ],
+    "malformed-portal": [
+        "empty portal -p '' -t st",
+        "empty portal -p '' -t isns",
+        "empty portal db -p '' -t st -o new",
+        "empty portal db -p '' -t isns -o new",
+        "empty portal db -p '' -t st -D",
+    ],
+    "unknown-iface-first": [
+        'iface that is none',
     ],
     "no-modules-for-listing": [
         'an offload iface is passed over',

@@ -13,9 +13,10 @@ _BOUND = [iface("if0", net_ifacename="eth0"),
           node(_A, "10.0.0.1")]
 
 
-def _each(prefix, state, lines, **kwargs):
-    return [Case(f"{prefix} {line}".strip(), [f"iscsiadm -m iface {line}".strip()], state=state,
-                 **kwargs) for line in lines]
+def _each(prefix, state, lines, options=""):
+    return [Case(f"{prefix} {line}".strip(),
+                 [" ".join(filter(None, ["iscsiadm -m iface", options, line]))], state=state)
+            for line in lines]
 
 
 CASES = with_differences([
@@ -97,12 +98,34 @@ CASES = with_differences([
           ("node keys", "node.startup = manual\n"))],
     Case("example is passed over", ["iscsiadm -m iface"],
          state=[file("ifaces/iface.example", "# iface.transport_name = tcp\n")]),
+    *_each("level 2", [iface("if0")], ["", "-I if0", "-I if0 -o show", "-I if0 -o delete",
+                                       "-I if0 -o update -n iface.mtu -v 9", "-I if0 -o apply",
+                                       "-I if0 -o applyall", "-I x -o new", "-o new"],
+           options="-P 2"),
+    *_each("user file", [iface("user", net_ifacename="eth7")], [
+        "", "-I user", "-P 1", "-I user -o update -n iface.net_ifacename -v eth8",
+        "-I user -o delete", "-I user -o new"]),
+    Case("user file: a record of it", ["iscsiadm -m node -T iqn.a -p 10.0.0.1,1 -I user -o new",
+                                       "iscsiadm -m node -T iqn.a", "iscsiadm -m iface"],
+         state=[iface("user", net_ifacename="eth7")]),
+    Case("example by name", ["iscsiadm -m iface -I iface.example",
+                             "iscsiadm -m iface -I iface.example -o new", "iscsiadm -m iface",
+                             "iscsiadm -m iface -I iface.example",
+                             "iscsiadm -m iface -I iface.example -o delete"]),
+    Case("ping of two", ["iscsiadm -m iface -C ping -I a -I b -a 127.0.0.1"],
+         state=[iface("a"), iface("b")]),
+    Case("ping at level 2", ["iscsiadm -m iface -C ping -I a -P 2 -a 127.0.0.1"],
+         state=[iface("a")]),
     Case("a user iface is like any other", ["iscsiadm -m iface", "iscsiadm -m iface -I u0"],
          state=[iface("u0", transport_name="user")]),
 ], {
     "messages-of-the-library": [
         'none -I nosuch',
         'none -I nosuch -o show',
+    ],
+    "ping-without-kernel": [
+        'ping of two',
+        'ping at level 2',
     ],
     "iface-reaches-its-records": [
         'bound -I if0 -o update -n iface.transport_name -v iser',

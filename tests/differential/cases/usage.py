@@ -23,6 +23,13 @@ CASES = with_differences([
                       "-m node --portal", "-m node -p", "-m node -T", "-d", "-m node --login=x",
                       "--mode", "-m node extra words", "extra", "-m node -- -Z", "--", "-",
                       "-m node -lZ", "-m node -l-Z"], state=_ONE_NODE),
+    *_each("op after op", ["-m node -o new -o bogus -T iqn.a -p 10.0.0.1", "-m node -o show -o ''",
+                           "-m node -o bogus -o new -T iqn.a -p 10.0.0.1", "-m node -o ''"]),
+    *_each("adapters", ["-m host -C chap", *(f"-m host -C chap {op}" for op in (
+        "-o show", "-o login", "-o new", "-o update -n username -v x", "-o delete",
+        "-o delete -x 1", "-H 0 -o login", "-H 3 -o show"))]),
+    *_each("session id", [f"-m session -r {sid}" for sid in (
+        "+1", "' 1'", "'1 '", "+-1", "++1", "0x1", "01", "/sys/class", "/sys/", "/", "/proc")]),
     *_each("discovery-set", [f"-m discovery {option}" for option in
                              ("-T x", "-W", "-u", "-R", "-s", "-r 1", "-L all", "-U all", "-H 0",
                               "-C ping", "-x 1", "-A ipv4", "-a 1", "-b 1", "-c 1", "-i 1", "-k 0")]),
