@@ -93,4 +93,13 @@ Argument ArgumentReader::fault(char letter, std::string message) const {
             .fault_letter = letter};
 }
 
+bool has_option(std::span<const char* const> args, std::span<const OptionInfo> options,
+                char letter) {
+    ArgumentReader reader(args, options);
+    while (const auto argument = reader.next()) {
+        if (argument->letter == letter) return true;
+    }
+    return false;
+}
+
 }  // namespace iscsi::iscsiadm

@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "iscsiadm/app.hpp"
+#include "iscsiadm/arguments.hpp"
 #include "iscsiadm/complete.hpp"
 #include "iscsiadm/options.hpp"
 #include "iscsiadm/secret_values.hpp"
@@ -76,13 +77,26 @@ int run_mode(App& app) {
 
 int run(Command command, Output& output) {
     log_to(output, command.debug);
-    if (const auto fetched = fetch_secret_values(command.assignments, stdin); !fetched) {
-        output.error_text(fetched.error().message);
-        return status_of(fetched.error().code);
-    }
+    const auto fetched = fetch_secret_values(command.assignments, stdin);
     App app(command, output, store::default_paths());
-    const int status = command.kill_priority ? stop_daemon(app) : run_mode(app);
+    int status = 0;
+    if (!fetched) {
+        status = app.fail(fetched.error());
+    } else {
+        status = command.kill_priority ? stop_daemon(app) : run_mode(app);
+    }
     app.report().finish(status);
+    return status;
+}
+
+// Also a fault of the command line is told in the form that was asked for.
+int read_and_run(std::span<const char* const> args, Output& output) {
+    const bool json = has_option(args, options(), kJsonOption);
+    const auto report = json ? json_report(output) : nullptr;
+    auto parsed = parse(args, output);
+    if (auto* command = std::get_if<Command>(&parsed)) return run(std::move(*command), output);
+    const int status = std::get<Exit>(parsed).status;
+    if (report && status != 0) report->finish(status);
     return status;
 }
 
@@ -117,7 +131,5 @@ int main(int argc, char** argv) {
         App app(command, output, iscsi::store::default_paths());
         return run_completion(app, args.subspan(2));
     }
-    auto parsed = parse(args, output);
-    if (const auto* exit = std::get_if<Exit>(&parsed)) return exit->status;
-    return run(std::get<Command>(std::move(parsed)), output);
+    return read_and_run(args, output);
 }

@@ -14,7 +14,7 @@ void Output::text(std::string_view text) {
 
 void Output::error_text(std::string_view text) {
     for (const auto line : base::split(text, '\n')) {
-        plain_error(fmt::format("iscsiadm: {}", line));
+        print_error(fmt::format("iscsiadm: {}", line));
         if (keeps_errors_) kept_errors_.emplace_back(line);
     }
 }
@@ -28,6 +28,11 @@ void Output::hint(std::string_view text) {
 }
 
 void Output::plain_error(std::string_view text) {
+    print_error(text);
+    if (keeps_errors_) kept_errors_.emplace_back(text);
+}
+
+void Output::print_error(std::string_view text) {
     progress_.hide();
     const auto whole = fmt::format("{}\n", text);
     std::fwrite(whole.data(), 1, whole.size(), errors_);

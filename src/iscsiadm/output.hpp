@@ -45,6 +45,7 @@ public:
 
     // From now on errors are remembered too, line by line and without the program's name.
     void keep_errors() { keeps_errors_ = true; }
+    bool keeps_errors() const { return keeps_errors_; }
     const std::vector<std::string>& errors() const { return kept_errors_; }
 
     // What an operator sees of an answer of iscsid: "initiator reported error (15 - session
@@ -55,6 +56,8 @@ public:
     Progress& progress() { return progress_; }
 
 private:
+    void print_error(std::string_view text);
+
     std::FILE* results_;
     std::FILE* errors_;
     bool keeps_errors_ = false;

@@ -259,8 +259,14 @@ Parser::Outcome Parser::take_portal(const std::string& text) {
 
 Parser::Outcome Parser::take_iface(const std::string& name) {
     if (name.empty() || name.size() > kIfaceNameMax) {
-        output_.line("Invalid iface name {}. Must be from 1 to {} characters.", name,
-                     kIfaceNameMax);
+        const auto fault = fmt::format("Invalid iface name {}. Must be from 1 to {} characters.",
+                                       name, kIfaceNameMax);
+        // Compat: on standard output, of all faults this one.
+        if (output_.keeps_errors()) {
+            output_.error_text(fault);
+        } else {
+            output_.line("{}", fault);
+        }
         return kInvalid;
     }
     command_.ifaces.push_back(name);

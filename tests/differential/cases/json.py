@@ -16,6 +16,9 @@ _TARGET = [Portal(answer=(f"TargetName={_A}", "TargetAddress=127.0.0.1:3260,1",
                           "TargetAddress=[fe80::1]:3260,2"))]
 
 _CASES = [
+    Case("faults of the command line", [f"iscsiadm --json {line}".strip() for line in (
+        "", "-m bogus", "-m node -Z", "-m node -o bogus", f"-m iface -I {'x' * 70}", "-m node -p",
+        "-m node -T x -o update -n node.session.auth.password -v @/nosuch", "-V")]),
     Case("no records", ["iscsiadm -m node --json"]),
     Case("nodes", ["iscsiadm -m node --json", "iscsiadm --json -m node -P 1"], state=_TWO),
     Case("a record", [f"iscsiadm -m node -T {_A} --json", f"iscsiadm -m node -T {_A} -S --json"],
