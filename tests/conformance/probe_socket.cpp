@@ -32,6 +32,14 @@ std::expected<std::size_t, int> outcome(ssize_t count) {
     return std::unexpected(errno);
 }
 
+// The scripted target is at 127.0.0.1, and "localhost" may come as ::1 first.
+const addrinfo* preferred(const addrinfo* list) {
+    for (const auto* each = list; each != nullptr; each = each->ai_next) {
+        if (each->ai_family == AF_INET) return each;
+    }
+    return list;
+}
+
 }  // namespace
 
 std::expected<os::Fd, std::string> start_connect(const session::TargetPortal& portal) {
@@ -42,8 +50,9 @@ std::expected<os::Fd, std::string> start_connect(const session::TargetPortal& po
     const std::string port = std::to_string(portal.port);
     const int code = getaddrinfo(portal.address.c_str(), port.c_str(), &hints, &found);
     if (code != 0) return std::unexpected(std::string(gai_strerror(code)));
-    os::Fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int status = connect(fd.get(), found->ai_addr, found->ai_addrlen);
+    const addrinfo* chosen = preferred(found);
+    os::Fd fd(socket(chosen->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int status = connect(fd.get(), chosen->ai_addr, chosen->ai_addrlen);
     const int error = errno;
     freeaddrinfo(found);
     if (status == 0 || error == EINPROGRESS) return fd;
