@@ -248,6 +248,7 @@ int discover_firmware(App& app) {
     const auto targets = boot_targets(app);
     if (targets.empty()) return no_firmware_targets(app);
     std::vector<store::FoundPortal> portals;
+    portals.reserve(targets.size());
     for (const auto& target : targets) {
         portals.push_back(
             {.target = target.name,

@@ -128,6 +128,7 @@ control::Done tell_all(const std::vector<control::ItemDone>& items,
 control::Done ForeignDaemon::run(const control::Login& login, Patience patience,
                                  const AnswerHandler& on_answer) const {
     std::vector<legacy::Request> requests;
+    requests.reserve(login.items.size());
     for (const auto& item : login.items) {
         requests.push_back(
             {.command = Command::SessionLogin,
@@ -161,6 +162,7 @@ void ForeignDaemon::find_sids(const control::Login& login,
 control::Done ForeignDaemon::run(const control::Logout& logout, Patience patience,
                                  const AnswerHandler& on_answer) const {
     std::vector<legacy::Request> requests;
+    requests.reserve(logout.sids.size());
     for (const auto sid : logout.sids) {
         requests.push_back(
             {.command = Command::SessionLogout, .sid = static_cast<std::uint32_t>(sid)});

@@ -186,6 +186,9 @@ private:
     base::Status check_unused(const NodeId& id) const;
     base::Result<std::vector<NodeId>> find_nodes(const NodePattern& pattern, bool locked) const;
     base::Result<std::vector<NodeId>> linked_from(const std::string& directory) const;
+    base::Result<std::vector<NodeId>> found_by(record::NodeDiscoveryType type,
+                                               const DiscoveryId& source,
+                                               const std::string& links) const;
     base::Result<std::vector<NodeId>> without_source(record::NodeDiscoveryType type,
                                                      const std::string& links) const;
     std::vector<std::string> link_directories(const record::Node& node) const;

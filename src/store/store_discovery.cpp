@@ -96,7 +96,24 @@ base::Result<std::vector<NodeId>> Store::linked_from(const std::string& director
     return found;
 }
 
-// Compat: a record without a tag has no link, and is listed all the same.
+// Compat: a record without a tag has no link, and is listed all the same, by its own word.
+base::Result<std::vector<NodeId>> Store::found_by(NodeDiscoveryType type, const DiscoveryId& source,
+                                                  const std::string& links) const {
+    ISCSI_TRY(auto found, linked_from(links));
+    ISCSI_TRY(const auto all, find_nodes({}, /*locked=*/false));
+    for (const NodeId& id : all) {
+        if (id.tpgt != record::kUnknownTpgt) continue;
+        const auto node = read_node(id, /*locked=*/false);
+        if (node && node->discovery_type == type && node->discovery_address == source.address &&
+            node->discovery_port == source.port) {
+            found.push_back(id);
+        }
+    }
+    std::ranges::sort(found);
+    return found;
+}
+
+// The same for records that no discovery record stands for.
 base::Result<std::vector<NodeId>> Store::without_source(NodeDiscoveryType type,
                                                         const std::string& links) const {
     ISCSI_TRY(const auto linked, linked_from(links));
@@ -117,11 +134,11 @@ base::Result<std::vector<NodeId>> Store::linked(NodeDiscoveryType type, const Di
         case NodeDiscoveryType::SendTargets:
         case NodeDiscoveryType::OffloadSendTargets:
             ISCSI_TRY_VOID(check_id(id));
-            return linked_from(send_targets_directory(paths(), id));
+            return found_by(type, id, send_targets_directory(paths(), id));
         case NodeDiscoveryType::Isns:
             if (id.address.empty()) return linked_from(paths().isns());  // the old layout
             ISCSI_TRY_VOID(check_id(id));
-            return linked_from(isns_directory(paths(), id));
+            return found_by(type, id, isns_directory(paths(), id));
         case NodeDiscoveryType::Firmware:
             return without_source(type, paths().firmware_links());
         case NodeDiscoveryType::Slp:

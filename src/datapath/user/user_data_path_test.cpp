@@ -68,6 +68,7 @@ public:
     std::vector<std::size_t> kinds() {
         const std::lock_guard lock(mutex_);
         std::vector<std::size_t> out;
+        out.reserve(requests_.size());
         for (const RequestBody& body : requests_) out.push_back(body.index());
         return out;
     }

@@ -226,6 +226,12 @@ CASES = with_differences([
         "", "-o show", "-o delete", "-t st", "-t st -o show", "-t st -o new", "-t st -o delete",
         "-t st -o update -n discovery.startup -v manual", "-t isns -o delete", "-t isns -o new",
         "-t st -D")], state=[_FAST]),
+    *_each("found without a tag", "discovery", ["-P 1", "-p 10.0.0.9 -o delete"], state=[
+        st_config("10.0.0.9"), node(_A, "10.0.0.1", tpgt=-1, source="st:10.0.0.9,3260"),
+        node(_B, "10.0.0.1", tpgt=-1, source="st:10.0.0.8,3260")]),
+    Case("two tags of a portal", ["iscsiadm -m discovery -P 1"], state=[
+        st_config("10.0.0.9"), node(_A, "10.0.0.1", tpgt=1, source="st:10.0.0.9,3260"),
+        node(_A, "10.0.0.1", tpgt=2, source="st:10.0.0.9,3260")]),
     *_each("no type", "discoverydb", ["-p 10.0.0.1 -o show", "-p 10.0.0.1"]),
     Case("name that is none, with an iface", ["iscsiadm -m discovery -t st -p nosuch.invalid"],
          state=[_FAST, iface("if0")]),
@@ -259,6 +265,9 @@ CASES = with_differences([
         "empty portal db -p '' -t st -o new",
         "empty portal db -p '' -t isns -o new",
         "empty portal db -p '' -t st -D",
+    ],
+    "two-tags-of-a-portal": [
+        'two tags of a portal',
     ],
     "unknown-iface-first": [
         'iface that is none',
