@@ -90,6 +90,11 @@ CASES = [
         LOGIN, "sh: mkfs.ext2 -q {disk1} && mkdir -p /run/m && mount {disk1} /run/m",
         LOGOUT, SESSION + " -r {1} -u", SESSION, "sh: umount /run/m", LOGOUT,
     ], ONE, conf={"iscsid.safe_logout": "Yes"}),
+    # As btrfs does: the number of the mount is nobody's, its source is the disk.
+    Case("safe logout of a file system with a number of its own", [
+        LOGIN, "sh: mkdir -p /run/m && mount -t tmpfs {disk1} /run/m",
+        LOGOUT, SESSION, "sh: umount /run/m", LOGOUT,
+    ], ONE, conf={"iscsid.safe_logout": "Yes"}),
     Case("safe logout of a disk below a mapping", [
         LOGIN, "sh: dmsetup create held --table '0 1024 linear {disk1} 0' && dmsetup mknodes",
         "sh: mkfs.ext2 -q /dev/mapper/held && mkdir -p /run/m && mount /dev/mapper/held /run/m",
@@ -100,5 +105,6 @@ CASES = [
 CASES = with_differences(CASES, {
     "reason-named": ["an iface whose device is not there", "an iface of another transport",
                      "node.session.cmds_max 2", "node.session.cmds_max 3", "safe logout",
-                     "safe logout of a disk below a mapping"],
+                     "safe logout of a disk below a mapping",
+                     "safe logout of a file system with a number of its own"],
 })
