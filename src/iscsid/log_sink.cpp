@@ -4,10 +4,12 @@
 #include <syslog.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/log.hpp"
+#include "os/log_socket.hpp"
 
 namespace iscsi::iscsid {
 
@@ -44,11 +46,10 @@ void log_to_stderr(int debug) {
 }
 
 void log_to_syslog(int debug) {
-    ::openlog("iscsid", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    // Shared with nobody but copies of the sink, which std::function makes.
+    const auto log = std::make_shared<os::LogSocket>("iscsid");
     base::set_log_sink(
-        [](LogLevel level, std::string_view text) {
-            ::syslog(priority(level), "%.*s", static_cast<int>(text.size()), text.data());
-        },
+        [log](LogLevel level, std::string_view text) { log->write(priority(level), text); },
         most_verbose(debug));
 }
 

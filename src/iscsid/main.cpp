@@ -3,8 +3,6 @@
 // of; this file is about being a process.
 #include <fmt/format.h>
 #include <grp.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -24,12 +21,9 @@
 #include "iscsid/log_sink.hpp"
 #include "iscsid/options.hpp"
 #include "os/daemon.hpp"
+#include "os/data_process.hpp"
 #include "os/process.hpp"
 #include "os/unix_socket.hpp"
-
-#ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER 57  // Linux 5.6
-#endif
 
 namespace iscsi::iscsid {
 
@@ -78,13 +72,10 @@ base::Status drop_ids(const Options& options) {
 // The pages behind a session's disk may wait for us: be there when memory is short. None of it is
 // possible in every container, and a daemon without it is better than none.
 void survive_memory_pressure() {
-    std::ofstream("/proc/self/oom_score_adj") << "-1000";
     ::setpriority(PRIO_PROCESS, 0, -10);
-    // On fault: untouched stacks of threads stay out of it.
-    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
-        base::log(LogLevel::Warning, "cannot lock memory; iscsid may be paged out");
+    for (const std::string& refused : os::protect_from_memory_pressure()) {
+        base::log(LogLevel::Warning, "{}", refused);
     }
-    ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
 // One socket and descriptor or two for each session and client.

@@ -8,7 +8,8 @@
 
 namespace iscsi::os {
 
-// Locks memory, marks the process as an I/O flusher, puts it out of the OOM killer's reach. Each
+// Locks memory: all of the program and its libraries, and of the rest each page that is ever used.
+// Marks the process as an I/O flusher, puts it out of the OOM killer's reach. Each
 // step is tried; those that the system refused come back, one line each, for the log.
 std::vector<std::string> protect_from_memory_pressure();
 

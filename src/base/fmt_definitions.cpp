@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What fmt's headers only declare. Debian has no static libfmt; with these definitions in the
-// program neither the shared one nor libstdc++ is loaded, which is a third of a run's memory.
+// What fmt's headers only declare, for programs without shared C++ libraries: Debian has no static
+// libfmt.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
