@@ -114,6 +114,7 @@ struct RescanDone {
 struct Adoptable {
     std::uint64_t sid = 0;
     SessionSpec spec;
+    bool has_record = true;        // false: the node is what the kernel knows, see the database
     bool has_secrets = true;       // false: the node's CHAP secrets are lost, see the database
     bool logged_in = false;        // its connection is alive: nothing needs to be done
     std::uint64_t generation = 0;  // of its latest connection

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <asio/buffer.hpp>
+#include <asio/post.hpp>
 #include <utility>
 
 #include "base/check.hpp"
@@ -40,16 +41,12 @@ base::Result<std::string> bound_netdev(const record::Iface& iface) {
 LoginRun::LoginRun(asio::io_context& io, record::Node node, Handlers handlers)
     : node_(std::move(node)), handlers_(std::move(handlers)), socket_(io), timer_(io) {}
 
-void LoginRun::connect(Resolver& resolver, const session::TargetPortal& portal) {
-    const auto port = static_cast<std::uint16_t>(portal.port);
-    resolver.resolve(portal.address, port,
-                     [this, alive = std::weak_ptr(alive_)](base::Result<Endpoints> found) {
-                         if (alive.expired()) return;
-                         if (!found) return handlers_.unresolved(found.error().message);
-                         endpoints_ = std::move(*found);
-                         last_problem_ = "the name has no address";
-                         try_next();
-                     });
+void LoginRun::connect(const Addresses& addresses, std::uint16_t port) {
+    for (const auto& address : addresses) endpoints_.emplace_back(address, port);
+    // Later: whoever asks for it is not to hear of its failure from inside.
+    asio::post(socket_.get_executor(), [this, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) try_next();
+    });
 }
 
 base::Status LoginRun::prepare_socket(const tcp::endpoint& remote) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One attempt of a supervisor in the real world: resolve, connect, and the login engine over the
-// socket. Decides nothing; the supervisor has the deadlines and destroys it when it is of no use.
+// One attempt of a supervisor in the real world: connect, and the login engine over the socket.
+// Decides nothing; the supervisor has the deadlines and destroys it when it is of no use.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -27,7 +27,6 @@ public:
     struct Handlers {
         std::function<void()> connected;
         std::function<void(std::string why)> connect_failed;
-        std::function<void(std::string why)> unresolved;  // the portal's name
         std::function<void(session::LoginEngine::Event)> login_event;
         std::function<void(std::string why)> broken;  // in the middle of the login
     };
@@ -38,7 +37,8 @@ public:
     LoginRun(const LoginRun&) = delete;
     LoginRun& operator=(const LoginRun&) = delete;
 
-    void connect(Resolver& resolver, const session::TargetPortal& portal);
+    // To the first of them that answers.
+    void connect(const Addresses& addresses, std::uint16_t port);
     // After `connected`. `random` must outlive the run.
     void log_in(session::LoginConfig config, base::Random& random);
 
@@ -46,6 +46,7 @@ public:
     os::Fd take_socket();
     std::string local_address() const;
     std::string remote_address() const;
+    asio::ip::address remote() const { return remote_.address(); }
     std::uint16_t remote_port() const { return remote_.port(); }
 
 private:
@@ -64,7 +65,7 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers of Asio look at it
     asio::ip::tcp::socket socket_;
     asio::steady_timer timer_;
-    Endpoints endpoints_;
+    std::vector<asio::ip::tcp::endpoint> endpoints_;
     std::size_t next_endpoint_ = 0;
     std::string last_problem_;
     asio::ip::tcp::endpoint remote_;

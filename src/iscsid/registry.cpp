@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "iscsid/adoption.hpp"
 #include "os/block_devices.hpp"
 #include "store/store.hpp"
 
@@ -16,17 +17,6 @@ using base::LogLevel;
 namespace {
 
 constexpr std::string_view kTcpTransport = "tcp";
-
-// From the database: the session's own copy is gone.
-void restore_secrets(record::Node& node) {
-    store::Store store(store::default_paths());
-    if (auto stored = store.load(store::node_id(node))) {
-        node.session.auth = std::move(stored->session.auth);
-    } else if (!node.session.auth.username.empty()) {
-        base::log(LogLevel::Warning, "{}: no record has its CHAP secret: {}", node.name,
-                  stored.error().message);
-    }
-}
 
 }  // namespace
 
@@ -157,11 +147,13 @@ void Registry::adopt_running(datapath::DataPath& path,
                              std::function<void(std::size_t count)> done) {
     path.find_running(
         [this, &path, done = std::move(done)](const std::vector<datapath::Adoptable>& running) {
+            store::Store store(store::default_paths());
             for (const datapath::Adoptable& one : running) {
                 const datapath::SessionKey key = new_key();
                 path.take(key, one.sid);
                 datapath::SessionSpec spec = one.spec;
-                if (!one.has_secrets) restore_secrets(spec.node);
+                spec.node = adopted_record(one, store, settings_.node_defaults);
+                if (!one.has_record) path.update(key, spec);
                 Session& session = add(path, key, std::move(spec));
                 base::log(LogLevel::Info, "session {} to {} goes on ({})", one.sid,
                           one.spec.node.name, one.logged_in ? "logged in" : "logging in again");

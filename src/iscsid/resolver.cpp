@@ -1,59 +1,95 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsid/resolver.hpp"
 
-#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
+#include <mutex>
 #include <utility>
+
+#include "os/thread.hpp"
 
 namespace iscsi::iscsid {
 
 using base::ErrorCode;
 
-namespace {
+// What the threads know of the resolver: whether there still is one to answer to.
+struct Resolver::Gate {
+    std::mutex mutex;
+    Resolver* resolver = nullptr;  // none: it has gone
+};
 
-constexpr std::size_t kThreads = 4;
-constexpr std::size_t kEndpointsMax = 16;  // a name with more addresses is tried no further
+std::optional<asio::ip::address> numeric_address(const std::string& host) {
+    asio::error_code not_numeric;
+    const auto address = asio::ip::make_address(host, not_numeric);
+    if (not_numeric) return std::nullopt;
+    return address;
+}
 
-base::Result<Endpoints> look_up(const std::string& host, std::uint16_t port) {
+base::Result<Addresses> look_up(const std::string& host) {
     asio::io_context local;
     asio::ip::tcp::resolver resolver(local);
     asio::error_code error;
-    const auto results = resolver.resolve(host, std::to_string(port), error);
+    const auto results = resolver.resolve(host, "", error);
     if (error) return base::fail(ErrorCode::Transport, "{}", error.message());
-    Endpoints out;
+    Addresses out;
     for (const auto& entry : results) {
-        if (out.size() < kEndpointsMax) out.push_back(entry.endpoint());
+        if (out.size() < kAddressesMax) out.push_back(entry.endpoint().address());
     }
+    if (out.empty()) return base::fail(ErrorCode::Transport, "the name has no address");
     return out;
 }
 
-}  // namespace
-
-Resolver::Resolver(asio::io_context& io) : io_(io) {}
-
-Resolver::~Resolver() {
-    if (!pool_) return;
-    pool_->stop();
-    // Joining would wait for DNS. The process is about to end.
-    (void)pool_.release();
+Resolver::Resolver(asio::io_context& io, LookUp look_up)
+    : io_(io), look_up_(std::move(look_up)), gate_(std::make_shared<Gate>()) {
+    gate_->resolver = this;
 }
 
-void Resolver::resolve(const std::string& host, std::uint16_t port, Handler handler) {
-    asio::error_code not_numeric;
-    const auto address = asio::ip::make_address(host, not_numeric);
-    if (!not_numeric) {
-        asio::post(io_, [handler = std::move(handler), address, port] {
-            handler(Endpoints{{address, port}});
-        });
-        return;
+Resolver::~Resolver() {
+    const std::lock_guard lock(gate_->mutex);
+    gate_->resolver = nullptr;
+}
+
+void Resolver::resolve(const std::string& host, Handler handler) {
+    auto& handlers = asked_[host];
+    handlers.push_back(std::move(handler));
+    if (handlers.size() > 1) return;
+    waiting_.push_back(host);
+    start_waiting();
+}
+
+void Resolver::start_waiting() {
+    while (!waiting_.empty() && lookups_ < kLookupsMax) {
+        const std::string host = std::move(waiting_.front());
+        waiting_.pop_front();
+        ++lookups_;
+        if (const auto started = start(host); !started) {
+            asio::post(io_, [gate = std::weak_ptr(gate_), host, error = started.error()] {
+                const auto open = gate.lock();
+                if (open && open->resolver != nullptr) {
+                    open->resolver->finish(host, std::unexpected(error));
+                }
+            });
+        }
     }
-    // Most portals are numbers; threads are started for the first that is not.
-    if (!pool_) pool_ = std::make_unique<asio::thread_pool>(kThreads);
-    asio::post(*pool_, [this, host, port, handler = std::move(handler)]() mutable {
-        asio::post(io_, [handler = std::move(handler), found = look_up(host, port)]() mutable {
-            handler(std::move(found));
+}
+
+base::Status Resolver::start(const std::string& host) {
+    return os::start_detached([gate = gate_, look_up = look_up_, host] {
+        auto found = look_up(host);
+        const std::lock_guard lock(gate->mutex);
+        if (gate->resolver == nullptr) return;
+        asio::post(gate->resolver->io_, [gate, host, found = std::move(found)] {
+            // In the event loop's thread, which is the one that ends the resolver.
+            if (gate->resolver != nullptr) gate->resolver->finish(host, found);
         });
     });
+}
+
+void Resolver::finish(const std::string& host, const base::Result<Addresses>& found) {
+    --lookups_;
+    const auto asked = asked_.extract(host);
+    start_waiting();
+    for (const Handler& handler : asked.mapped()) handler(found);
 }
 
 }  // namespace iscsi::iscsid

@@ -33,6 +33,9 @@ void Session::adopt(const datapath::Adoptable& running) {
     current_address_ = running.current_address;
     current_port_ = running.current_port;
     local_address_ = running.local_address;
+    if (const auto reached = numeric_address(running.current_address)) {
+        addresses_.learn(spec_.node.conn[0].address, {*reached});
+    }
     supervisor_.resume({.sid = running.sid,
                         .generation = running.generation,
                         .alive = running.logged_in,
@@ -77,21 +80,18 @@ void Session::perform(const session::CreateSession&) { path_.create(key_, spec_)
 
 void Session::perform(const session::Connect& action) {
     const std::uint64_t attempt = action.attempt;
+    attempt_ = attempt;
     run_ = std::make_unique<LoginRun>(
         around_.io, spec_.node,
         LoginRun::Handlers{.connected =
-                               [this, attempt] {
+                               [this, attempt, host = action.portal.address] {
+                                   addresses_.prefer(host, run_->remote());
                                    supervisor_.on_connected(attempt, now());
                                    act();
                                },
                            .connect_failed =
                                [this, attempt](const std::string& why) {
                                    supervisor_.on_connect_failed(attempt, why, now());
-                                   act();
-                               },
-                           .unresolved =
-                               [this, attempt](const std::string& why) {
-                                   supervisor_.on_unresolved(attempt, why, now());
                                    act();
                                },
                            .login_event =
@@ -103,7 +103,30 @@ void Session::perform(const session::Connect& action) {
                                    supervisor_.on_login_broken(attempt, why, now());
                                    act();
                                }});
-    run_->connect(around_.resolver, action.portal);
+    const std::string& host = action.portal.address;
+    const auto known = addresses_.find(host);
+    if (!known) return look_up(action);
+    run_->connect(*known, static_cast<std::uint16_t>(action.portal.port));
+    if (!addresses_.look_up_again(host, now())) return;
+    around_.resolver.resolve(
+        host, [this, host, alive = std::weak_ptr(alive_)](const base::Result<Addresses>& found) {
+            if (!alive.expired() && found) addresses_.learn(host, *found);
+        });
+}
+
+void Session::look_up(const session::Connect& action) {
+    around_.resolver.resolve(action.portal.address, [this, action, alive = std::weak_ptr(alive_)](
+                                                        const base::Result<Addresses>& found) {
+        if (alive.expired()) return;
+        // Also when it comes too late for this attempt.
+        if (found) addresses_.learn(action.portal.address, *found);
+        if (!run_ || attempt_ != action.attempt) return;
+        if (found) {
+            return run_->connect(*found, static_cast<std::uint16_t>(action.portal.port));
+        }
+        supervisor_.on_unresolved(action.attempt, found.error().message, now());
+        act();
+    });
 }
 
 void Session::perform(const session::StartLogin& action) {
@@ -188,6 +211,7 @@ void Session::perform(const session::StartDataPath& action) {
         note_addresses();
         socket = run_->take_socket();
     }
+    addresses_.logged_in();
     path_.start(key_, {.socket = std::move(socket),
                        .generation = action.attempt,
                        .login = login_,

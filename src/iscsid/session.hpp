@@ -11,6 +11,7 @@
 
 #include "base/random.hpp"
 #include "datapath/data_path.hpp"
+#include "iscsid/known_addresses.hpp"
 #include "iscsid/login_run.hpp"
 #include "iscsid/pdu_login.hpp"
 #include "iscsid/resolver.hpp"
@@ -65,6 +66,7 @@ private:
     void act();
     void perform(const session::CreateSession&);
     void perform(const session::Connect& action);
+    void look_up(const session::Connect& action);
     void perform(const session::StartLogin& action);
     void perform(const session::Abandon&);
     void let_go();
@@ -92,7 +94,9 @@ private:
     session::Supervisor supervisor_;
     asio::steady_timer timer_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers look at it
-    std::unique_ptr<LoginRun> run_;                               // the attempt under way
+    KnownAddresses addresses_;
+    std::uint64_t attempt_ = 0;            // the latest
+    std::unique_ptr<LoginRun> run_;        // while it is under way
     std::unique_ptr<PduLogin> pdu_login_;  // its login, where the data path carries it
     std::uint64_t pdu_attempt_ = 0;
     session::LoggedIn login_;

@@ -34,6 +34,7 @@ Settings load_settings(const SettingsPaths& paths) {
     Settings settings;
     os::Files& files = os::system_files();
     if (const auto conf = store::load_conf(files, paths.config_file)) {
+        settings.node_defaults = conf->node;
         settings.safe_logout = conf->daemon.safe_logout;
         settings.user_fallback = conf->daemon.user_fallback;
         log_warnings(paths.config_file, conf->warnings);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "record/node.hpp"
 
 namespace iscsi::iscsid {
 
@@ -16,6 +17,7 @@ struct SettingsPaths {
 struct Settings {
     std::string initiator_name;   // empty: none; logins are refused
     std::string initiator_alias;  // the host's name if the file gives none
+    record::Node node_defaults;   // of sessions whose record is gone
     bool safe_logout = false;     // refuse to log out of a session whose disks are in use
     bool user_fallback = true;    // tcp records may use the user data path
 };

@@ -78,6 +78,7 @@ void KernelDataPath::find_running(std::function<void(std::vector<Adoptable>)> do
         adoptable.spec = {.node = record_of(view, *host),
                           .initiator_name = view.initiatorname,
                           .transport = host->transport};
+        adoptable.has_record = false;
         adoptable.logged_in = view.state == "LOGGED_IN" && sysfs_.connection_is_up(view.sid);
         adoptable.login = negotiated(view);
         adoptable.current_address = view.address;
