@@ -117,6 +117,7 @@ struct Adoptable {
     bool has_record = true;        // false: the node is what the kernel knows, see the database
     bool has_secrets = true;       // false: the node's CHAP secrets are lost, see the database
     bool logged_in = false;        // its connection is alive: nothing needs to be done
+    bool unfinished = false;       // in the middle of its logout, or of its first login: of no use
     std::uint64_t generation = 0;  // of its latest connection
     session::LoggedIn login;       // of its latest connection
     std::string current_address;

@@ -74,7 +74,9 @@ base::Status drop_ids(const Options& options) {
 void survive_memory_pressure() {
     ::setpriority(PRIO_PROCESS, 0, -10);
     for (const std::string& refused : os::protect_from_memory_pressure()) {
-        base::log(LogLevel::Warning, "{}", refused);
+        // Containers refuse the rest as a rule, and can do without: the host's disks are not ours.
+        const bool memory = refused.starts_with("cannot lock memory");
+        base::log(memory ? LogLevel::Warning : LogLevel::Debug, "{}", refused);
     }
 }
 

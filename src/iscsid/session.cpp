@@ -39,6 +39,7 @@ void Session::adopt(const datapath::Adoptable& running) {
     supervisor_.resume({.sid = running.sid,
                         .generation = running.generation,
                         .alive = running.logged_in,
+                        .unfinished = running.unfinished,
                         .time2wait = std::chrono::seconds(login_.params.default_time2wait)},
                        now());
     act();

@@ -184,6 +184,7 @@ public:
         std::uint64_t sid = 0;
         std::uint64_t generation = 0;
         bool alive = false;
+        bool unfinished = false;  // its logout, or first login, was cut short: it is to end
         std::chrono::seconds time2wait{2};
     };
     void resume(const Running& running, base::Instant now);

@@ -502,6 +502,31 @@ TEST(Resume, LogoutIsRefusedWithCode32UntilItIsBack) {
     EXPECT_TRUE(bench.log_out());
 }
 
+TEST(Resume, ALogoutThatWasCutShortGoesOn) {
+    Supervised bench;
+    bench.supervisor.resume({.sid = 7, .generation = 41, .alive = true, .unfinished = true},
+                            bench.now);
+    bench.collect();
+
+    EXPECT_EQ(bench.count<SendLogout>(), 1U);
+    bench.event(LogoutDone{});
+    bench.event(Gone{"logged out"});
+    EXPECT_EQ(bench.count<Finished>(), 1U);
+    EXPECT_EQ(bench.count<Connect>(), 0U);
+}
+
+TEST(Resume, WithoutAConnectionItEndsAtOnce) {
+    Supervised bench;
+    bench.supervisor.resume({.sid = 7, .generation = 41, .alive = false, .unfinished = true},
+                            bench.now);
+    bench.collect();
+
+    EXPECT_EQ(bench.last<StopDataPath>(), StopDataPath{.terminate = true});
+    bench.event(Gone{"terminated"});
+    EXPECT_EQ(bench.count<Finished>(), 1U);
+    EXPECT_EQ(bench.count<Connect>(), 0U);
+}
+
 // Words ---------------------------------------------------------------------------------------
 
 TEST(SessionStateWord, FollowsTheKernels) {

@@ -128,6 +128,42 @@ def test_ready_for_memory_pressure(box, initiator):
         assert part["Rss"] == part["Size"] and "lo" in part["VmFlags"].split(), part
 
 
+# A log daemon that has stopped to read, with all that it can be sent already in its socket.
+DEAF_LOG = """
+import signal, socket
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+sender.connect("/dev/log")
+try:
+    while True:
+        sender.send(b"x")
+except BlockingIOError:
+    open("/run/deaf", "w").close()
+signal.pause()
+"""
+
+
+def test_a_log_daemon_that_does_not_read_holds_up_nothing(box):
+    initiator = Initiator(box)
+    box.run(["sh", "-ec", "mkdir /run/dev; mount --bind /dev /run/dev; mount -t tmpfs tmpfs /dev;"
+             "ln -s /run/dev/* /dev/; rm -f /dev/log"]).ok()
+    box.start([sys.executable, "-c", DEAF_LOG])
+    wait_for(box.path("/run/deaf").exists, 10, "the log to be full")
+    box.run([find_program("iscsid")], timeout=20).ok()
+    [pid] = box.pids("iscsid")
+
+    # It says that it does.
+    initiator.name = "iqn.2026-11.test:renamed"
+    initiator.write_conf()
+    os.kill(pid, 1)
+
+    wait_for(lambda: client(box, fixed_request.INITIATOR_NAME) == initiator.name, 10,
+             "an answer")
+    os.kill(pid, 15)
+    wait_for(lambda: not box.pids("iscsid"), 10, "iscsid to end")
+
+
 def test_sighup_reads_the_configuration_again(box, initiator):
     assert client(box, fixed_request.INITIATOR_NAME) == initiator.name
 

@@ -65,6 +65,12 @@ record::Node record_of(const kernel::SessionView& view, const kernel::HostView& 
     return node;
 }
 
+// Its negotiated parameters come with its first connection. (FREE alone says nothing: a session is
+// that too when replacement_timeout has passed.)
+bool has_never_run(const kernel::SessionView& view) {
+    return view.state == "FREE" && view.max_burst_len == 0;
+}
+
 }  // namespace
 
 void KernelDataPath::find_running(std::function<void(std::vector<Adoptable>)> done) {
@@ -80,6 +86,7 @@ void KernelDataPath::find_running(std::function<void(std::vector<Adoptable>)> do
                           .transport = host->transport};
         adoptable.has_record = false;
         adoptable.logged_in = view.state == "LOGGED_IN" && sysfs_.connection_is_up(view.sid);
+        adoptable.unfinished = sysfs_.is_leaving(view.sid) || has_never_run(view);
         adoptable.login = negotiated(view);
         adoptable.current_address = view.address;
         adoptable.current_port = static_cast<std::uint16_t>(view.port);

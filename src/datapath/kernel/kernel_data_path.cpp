@@ -18,6 +18,9 @@ using std::chrono::seconds;
 
 namespace {
 
+// Until there may be a thread again, after there could be none.
+constexpr seconds kWakeRetryDelay{1};
+
 // iface.transport_name to the module that brings it.
 std::string module_of(const std::string& transport) {
     if (transport == "tcp") return "iscsi_tcp";
@@ -137,8 +140,20 @@ void KernelDataPath::start(SessionKey key, LoggedInConnection connection) {
     }
     session->started = true;
     report_later(key, session::Started{generation});
-    // LUNs that the kernel gave up when replacement_timeout had passed carry I/O again.
-    run_scan(key, {.sid = session->kernel.sid, .wake_only = true}, {});
+    wake(key);
+}
+
+void KernelDataPath::wake(SessionKey key) {
+    const Session* session = find(key);
+    if (session == nullptr || !session->started) return;
+    run_scan(key, {.sid = session->kernel.sid, .wake_only = true},
+             [this, key](const base::Result<RescanDone>& done) {
+                 if (done || done.error().code != ErrorCode::NoMemory) return;
+                 const auto timer = std::make_shared<asio::steady_timer>(io_, kWakeRetryDelay);
+                 timer->async_wait([this, key, timer, alive = std::weak_ptr(alive_)](auto) {
+                     if (!alive.expired()) wake(key);
+                 });
+             });
 }
 
 void KernelDataPath::stop(SessionKey key, StopMode mode) {
@@ -178,8 +193,9 @@ void KernelDataPath::logout(SessionKey key, seconds timeout) {
     session->closing = Closing::Unbinding;
     session->closing_timeout = timeout;
     // The kernel flushes and removes the devices; SessionUnbound tells when that is done. How long
-    // it takes is the devices' business, so no limit yet.
-    if (operations_.unbind(session->kernel)) return;
+    // it takes is the devices' business, so no limit yet. Where an earlier iscsid has come as far
+    // there is nothing to be told any more.
+    if (!sysfs_.is_unbound(session->kernel.sid) && operations_.unbind(session->kernel)) return;
     send_logout(*session, proto::LogoutReason::CloseSession);
 }
 
@@ -252,13 +268,14 @@ void KernelDataPath::rescan(SessionKey key, Handler<RescanDone> done) {
 
 void KernelDataPath::run_scan(SessionKey key, kernel::ScanRequest request,
                               Handler<RescanDone> done) {
-    scans_.run(request, [this, key, done = std::move(done),
-                         alive = std::weak_ptr(alive_)](const kernel::ScanOutcome& outcome) {
+    scans_.run(request, [this, key, done = std::move(done), alive = std::weak_ptr(alive_)](
+                            const base::Result<kernel::ScanOutcome>& outcome) {
         if (alive.expired() || !done) return;
         if (find(key) == nullptr) {
             return done(base::fail(ErrorCode::SessionNotFound, "the session has ended"));
         }
-        done(RescanDone{outcome.luns, outcome.devices, {}, {}});
+        if (!outcome) return done(std::unexpected(outcome.error()));
+        done(RescanDone{outcome->luns, outcome->devices, {}, {}});
     });
 }
 

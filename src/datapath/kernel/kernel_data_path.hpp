@@ -74,6 +74,8 @@ private:
     void on_closing_limit(Session& session);
     void finish_logout(Session& session);
     void destroy(Session& session);
+    // LUNs that the kernel gave up when replacement_timeout had passed carry I/O again.
+    void wake(SessionKey key);
     void run_scan(SessionKey key, kernel::ScanRequest request, Handler<RescanDone> done);
 
     asio::io_context& io_;

@@ -285,6 +285,14 @@ bool Sysfs::connection_is_up(std::uint32_t sid) const {
     return state.empty() || state == "up";
 }
 
+bool Sysfs::is_leaving(std::uint32_t sid) const {
+    return is_unbound(sid) || attribute(session_directory(sid), "target_state") == "UNBINDING";
+}
+
+bool Sysfs::is_unbound(std::uint32_t sid) const {
+    return attribute(session_directory(sid), "target_state") == "UNBOUND";
+}
+
 bool Sysfs::kernel_pings(std::uint32_t sid) const {
     return number(connection_directory(sid), "ping_tmo").has_value();
 }

@@ -130,6 +130,10 @@ public:
     std::uint32_t exp_stat_sn(std::uint32_t sid) const;
     // Whether a session's connection works, as far as the kernel tells (older ones do not).
     bool connection_is_up(std::uint32_t sid) const;
+    // Whether its devices are being removed, or have been: a logout has begun.
+    bool is_leaving(std::uint32_t sid) const;
+    // Whether they all have been.
+    bool is_unbound(std::uint32_t sid) const;
     // Whether the kernel pings by itself.
     bool kernel_pings(std::uint32_t sid) const;
 

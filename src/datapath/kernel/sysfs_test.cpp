@@ -58,6 +58,23 @@ protected:
     fs::path root_;
 };
 
+TEST_F(SysfsTest, TellsASessionThatIsBeingLoggedOut) {
+    const Sysfs sysfs(root_.string());
+    const std::string state = "devices/platform/host0/session3/iscsi_session/session3/target_state";
+    add_session("3");
+    EXPECT_FALSE(sysfs.is_leaving(3));  // older kernels do not tell
+    attribute(state, "SCANNED");
+    EXPECT_FALSE(sysfs.is_leaving(3));
+
+    attribute(state, "UNBINDING");
+    EXPECT_TRUE(sysfs.is_leaving(3));
+    EXPECT_FALSE(sysfs.is_unbound(3));
+
+    attribute(state, "UNBOUND");
+    EXPECT_TRUE(sysfs.is_leaving(3));
+    EXPECT_TRUE(sysfs.is_unbound(3));
+}
+
 TEST_F(SysfsTest, ASessionIsReadWithItsConnection) {
     add_session("7");
 

@@ -8,6 +8,7 @@ With SOAK_SECONDS the loads are longer, and a cable is out for 40 seconds too.
 import mmap
 import os
 import pathlib
+import socket
 import threading
 import time
 
@@ -261,3 +262,45 @@ def test_io_fails_when_replacement_timeout_is_over(cable, new_initiator):
     wait_for(lambda: initiator.states() == UP, _PATIENCE, lambda: str(initiator.states()))
     wait_for(lambda: failed_after.clear() or write() or not failed_after, _PATIENCE,
              "the disk to work again")
+
+
+def in_background(initiator, *args):
+    """Of an iscsid that is killed meanwhile."""
+    thread = threading.Thread(target=initiator.adm, args=args)
+    thread.start()
+    return thread
+
+
+def restart_and_see_it_end(initiator, asked):
+    initiator.kill()
+    asked.join()
+    assert len(kernel_sids()) == 1
+    initiator.start()
+    wait_for(lambda: not kernel_sids(), _PATIENCE, "the session to end")
+    assert initiator.adm("-m", "session").rc == 21
+
+
+def test_iscsid_killed_in_a_logout(cable, new_initiator):
+    initiator = new_initiator()
+    log_in(initiator, FAR)
+    [sid] = kernel_sids()
+    cable.cut()
+    asked = in_background(initiator, "-m", "session", "-u")
+    wait_for(lambda: attribute(sid, "iscsi_session", "target_state") == "UNBOUND", _PATIENCE,
+             "the disks to go")
+    cable.join()
+
+    # Its disks never come back, so the one thing to be done with it is what was begun.
+    restart_and_see_it_end(initiator, asked)
+
+
+def test_iscsid_killed_in_a_first_login(new_initiator):
+    initiator = new_initiator()
+    with socket.create_server(("127.0.0.1", 3262)):  # connects, and says nothing
+        initiator.node(TARGET, "127.0.0.1:3262", "-o", "new").ok()
+        asked = in_background(initiator, "-m", "node", "-l")
+        wait_for(lambda: kernel_sids() and attribute(
+            kernel_sids()[0], "iscsi_connection", "persistent_address") == "127.0.0.1",
+            _PATIENCE, "the login to begin")
+
+        restart_and_see_it_end(initiator, asked)
