@@ -11,11 +11,14 @@
 
 namespace iscsi::record {
 
-// Keys that this version does not know, found in a record file. They are kept as they were read and
-// written back, so that a record shared with a newer version loses nothing.
+// Keys that this version does not know, found in a record file, and values of known keys that can't
+// be what is meant ("12junk"). They are kept as they were read and written back, so that a record
+// shared with a newer version, or edited by hand, loses nothing.
 struct UnknownKey {
     std::string name;
     std::string value;
+    // Of a known key: what is used instead. Once the record has another value, that is written.
+    std::string used = {};
     bool operator==(const UnknownKey&) const = default;
 };
 using UnknownKeys = std::vector<UnknownKey>;

@@ -62,16 +62,18 @@ Line take_line(std::string_view& text) {
     return {line.substr(0, line.find('\0')), whole};
 }
 
-// Kept short enough to be written back as one line.
-void keep_unknown(UnknownKeys& unknown, Assigned assigned) {
+// Kept short enough to be written back as one line. `used`: see UnknownKey.
+void keep_unknown(UnknownKeys& unknown, Assigned assigned, std::string used = {}) {
     constexpr std::string_view kAround = " = \n";
     const auto room = kLineBytesMax - assigned.name.size() - kAround.size();
     assigned.value = base::trim(assigned.value.substr(0, room));
     const auto known = std::ranges::find(unknown, assigned.name, &UnknownKey::name);
     if (known != unknown.end()) {
         known->value = assigned.value;
+        known->used = std::move(used);
     } else {
-        unknown.push_back({std::string(assigned.name), std::string(assigned.value)});
+        unknown.push_back(
+            {std::string(assigned.name), std::string(assigned.value), std::move(used)});
     }
 }
 
@@ -113,8 +115,14 @@ private:
         if (!taken) {
             warn("line {}: {}", line_number_,
                  describe_wrong(key->info, {assigned.value, key->text(record_)}));
+            // Compat: a word that is none gives way to the one in use.
+            if (options_.keep_unknown && is_number(key->info.type)) {
+                keep_unknown(record_.unknown, assigned, key->text(record_));
+            }
             return;
         }
+        std::erase_if(record_.unknown,
+                      [&](const auto& each) { return each.name == key->info.name; });
         const SetResult result = key->set(record_, key->info, assigned.value);
         for (const auto& note : result.notes) warnings_.push_back({line_number_, note});
     }
@@ -142,6 +150,14 @@ bool is_in_file(const Key<Record>& key, const Record& record) {
 // A value never breaks out of its line, wherever it came from.
 std::string_view one_line(std::string_view value) {
     return value.substr(0, value.find_first_of(std::string_view("\n\0", 2)));
+}
+
+// What a file says of a key: the record's value, or what that value was used for want of.
+template <class Record>
+std::string text_in_file(const Key<Record>& key, const Record& record) {
+    std::string value = key.text(record);
+    const auto found = std::ranges::find(record.unknown, key.info.name, &UnknownKey::name);
+    return found != record.unknown.end() && found->used == value ? found->value : value;
 }
 
 void append_line(std::string& text, std::string_view name, std::string_view value) {
@@ -188,10 +204,13 @@ std::string print_file(const Record& record) {
     std::string text = begin_line();
     for (const auto* key : schema<Record>().file_order()) {
         if (!is_in_file(*key, record)) continue;
-        const std::string value = key->text(record);
+        const std::string value = text_in_file(*key, record);
         if (!value.empty()) append_line(text, key->info.name, value);
     }
-    for (const auto& unknown : record.unknown) append_line(text, unknown.name, unknown.value);
+    for (const auto& unknown : record.unknown) {
+        if (schema<Record>().find(unknown.name) != nullptr) continue;
+        append_line(text, unknown.name, unknown.value);
+    }
     return text += kEndLine;
 }
 

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "record/update.hpp"
+
 namespace iscsi::record {
 namespace {
 
@@ -255,6 +257,30 @@ TEST(RecordParser, AValueOverTheLimitIsCut) {
 
     EXPECT_EQ(node.session.auth.username.size(), kValueBytesMax);
     EXPECT_THAT(warnings, ElementsAre(Warning{1, "Config file line 1 value too long."}));
+}
+
+TEST(RecordParser, NumbersThatAreNoneSurviveRewriting) {
+    Node node;
+    const auto warnings = parse_into(node,
+                                     "node.session.cmds_max = 12junk\n"
+                                     "node.session.queue_depth = 0x20\n"
+                                     "node.session.nr_sessions = 99999999999\n"
+                                     "node.session.reopen_max = 1x\n"
+                                     "node.session.reopen_max = 4\n");
+    const std::vector<Assignment> assignments{{"node.session.queue_depth", "32"}};
+    ASSERT_TRUE(update(node, assignments));
+
+    const std::string text = print_file(node);
+
+    EXPECT_EQ(warnings.size(), 4U);
+    EXPECT_THAT(text, HasSubstr("\nnode.session.cmds_max = 12junk\n"));
+    EXPECT_THAT(text, HasSubstr("\nnode.session.nr_sessions = 99999999999\n"));
+    EXPECT_THAT(text, HasSubstr("\nnode.session.queue_depth = 32\n"));
+    EXPECT_THAT(text, HasSubstr("\nnode.session.reopen_max = 4\n"));
+    EXPECT_THAT(text, Not(HasSubstr("0x20")));
+    node.session.cmds_max = 64;
+    EXPECT_THAT(print_file(node), HasSubstr("\nnode.session.cmds_max = 64\n"));
+    EXPECT_THAT(print_shown(node, false), HasSubstr("\nnode.session.nr_sessions = 1\n"));
 }
 
 TEST(RecordParser, UnknownKeysSurviveRewriting) {

@@ -94,6 +94,8 @@ base::Result<Notes> update(Record& record, std::span<const Assignment> assignmen
     for (const auto& assignment : assignments) {
         const auto* const key = schema<Record>().find(real_name<Record>(assignment.name));
         SetResult result = key->set(changed, key->info, assignment.value);
+        std::erase_if(changed.unknown,
+                      [&](const auto& each) { return each.name == key->info.name; });
         std::ranges::move(result.notes, std::back_inserter(notes));
         if (!result.understood) {
             ISCSI_TRY_VOID(refuse_word<Record>(assignment));

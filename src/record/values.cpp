@@ -16,10 +16,6 @@ namespace {
 template <class Number>
 constexpr Range kLimits{std::numeric_limits<Number>::min(), std::numeric_limits<Number>::max()};
 
-bool is_number(Type type) {
-    return type == Type::Int || type == Type::Uint8 || type == Type::Uint16 || type == Type::Uint32;
-}
-
 // A blank ends a number for strtoul too: "12 # a remark" is 12.
 bool is_number_within(const Range& range, std::string_view value) {
     value = base::trim(value);
@@ -60,6 +56,10 @@ bool is_good(const KeyInfo& info, const Range& range, std::string_view value) {
 }
 
 }  // namespace
+
+bool is_number(Type type) {
+    return type == Type::Int || type == Type::Uint8 || type == Type::Uint16 || type == Type::Uint32;
+}
 
 Range range_of(const KeyInfo& info) { return info.range.value_or(type_range(info)); }
 

@@ -12,6 +12,8 @@
 
 namespace iscsi::record {
 
+bool is_number(Type type);
+
 // The limits of a number: those declared, else those of its type. Only for numeric types.
 Range range_of(const KeyInfo& info);
 
