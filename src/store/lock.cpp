@@ -120,7 +120,7 @@ public:
             if (made) return streak_start;
             if (made.error().number != EEXIST) return fail_lock(link_path_, made.error());
             if (is_left_by_our_own(file) || (waited && is_abandoned(file))) {
-                (void)os::system_files().unlink(link_path_);  // gone already is as good
+                ISCSI_TRY_VOID(remove_link());
                 continue;
             }
             waited = watch_.has_value();
@@ -131,6 +131,14 @@ public:
     const std::string& link_path() const { return link_path_; }
 
 private:
+    base::Status remove_link() const {
+        const auto removed = os::system_files().unlink(link_path_);
+        if (removed || removed.error().number == ENOENT) return {};  // gone already is as good
+        auto failed = fail_lock(link_path_, removed.error());
+        failed.error().message += " (it is in the place of the lock; remove it)";
+        return failed;
+    }
+
     // The watch is made only when there is something to wait for; what happened before it was there
     // is found by the caller's next try, so the first call does not wait.
     base::Status await_change(milliseconds limit) {

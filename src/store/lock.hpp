@@ -19,7 +19,8 @@
 //     something else, for open-iscsi does only file work while it owns the lock. When two looks,
 //     some time apart, find no such process and the same link, its owner is dead and lock.write is
 //     removed. Until then we watch the directory (inotify) for the unlink. In a pid namespace where
-//     others may be out of sight, the link must besides be 3 s old.
+//     others may be out of sight, the link must besides be 800 ms old; for one record open-iscsi
+//     has it for milliseconds, and for longer only to list thousands, which changes nothing.
 //  4. A link that has stood for 30 s is removed whatever is known, as open-iscsi does.
 //  5. Fairness: open-iscsi polls, we do not, so it could starve. Each owner of ours notes in `lock`
 //     when it gave the lock up; after 200 ms of uninterrupted use by processes like us, the next
@@ -47,7 +48,7 @@ struct LockWorld {
     // How long a living owner of ours is waited for.
     std::chrono::milliseconds patience{30'000};
     // How old a link must be to count as left behind where its owner may be out of sight.
-    std::chrono::milliseconds unseen_owner_age{3'000};
+    std::chrono::milliseconds unseen_owner_age{800};
 };
 LockWorld system_lock_world();
 

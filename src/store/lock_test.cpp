@@ -190,6 +190,30 @@ TEST_F(LockTest, WhereOthersMayBeOutOfSightTheLinkMustBeOld) {
     EXPECT_GE(os::steady_time() - start, 300ms);
 }
 
+TEST_F(LockTest, ThereTooItTakesLessThanASecond) {
+    link_as_open_iscsi();
+    LockWorld world = nobody();
+    world.sees_everyone = false;
+
+    const auto start = os::steady_time();
+    const auto lock = Lock::acquire(dir_, world);
+
+    EXPECT_TRUE(lock);
+    EXPECT_LT(os::steady_time() - start, 1s);
+}
+
+TEST_F(LockTest, WhatCanNotBeRemovedIsNamed) {
+    std::filesystem::create_directories(dir_ + "/lock.write");
+
+    const auto lock = Lock::acquire(dir_, nobody());
+
+    ASSERT_FALSE(lock);
+    EXPECT_EQ(lock.error().message,
+              "Maybe you are not root?\nCould not lock discovery DB: " + dir_ +
+                  "/lock.write: Is a directory (it is in the place of the "
+                  "lock; remove it)");
+}
+
 TEST_F(LockTest, ARealLookAtProcessesFindsNobodyAtWork) {
     link_as_open_iscsi();
 
