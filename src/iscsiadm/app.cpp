@@ -74,6 +74,9 @@ base::Result<store::NodePattern> App::pattern() {
         output_.error("NODE mode only accepts one interface. Using the first one {}.", name);
     }
     auto iface = store_.load_iface(name);
+    if (!iface && iface.error().code == base::ErrorCode::Invalid) {
+        return std::unexpected(std::move(iface).error());  // no name of an iface
+    }
     if (!iface) {
         // Compat: 3, "no available memory", is what open-iscsi returns here.
         return base::fail(base::ErrorCode::NoMemory, "Could not read iface info for {}.", name);
