@@ -220,8 +220,8 @@ public:
     }
     Words discovery_portals() override {
         Words texts;
-        for (const auto& ids : {app_.store().send_targets(), app_.store().isns()}) {
-            for (const auto& id : ids.value_or(std::vector<store::DiscoveryId>())) {
+        for (const auto& list : {app_.store().send_targets(), app_.store().isns()}) {
+            for (const auto& id : list.value_or(store::DiscoveryList()).ids) {
                 texts.push_back(portal_text(id.address, id.port));
             }
         }

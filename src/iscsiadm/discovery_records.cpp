@@ -63,14 +63,6 @@ int add(App& app, const DiscoveryId& id) {
     return kSuccess;
 }
 
-template <class Records>
-int remove(App& app, const DiscoveryId& id) {
-    const auto removed = Records::remove(app.store(), id);
-    if (removed) return kSuccess;
-    app.out().error_text(removed.error().message);
-    return app.fail(removed.error().code, "Unable to delete record!");
-}
-
 int no_record(App& app, const DiscoveryId& id) {
     // Compat: 6 here, where other modes say 21.
     return app.fail(ErrorCode::Database,
@@ -78,13 +70,22 @@ int no_record(App& app, const DiscoveryId& id) {
 }
 
 template <class Records>
+int remove(App& app, const DiscoveryId& id) {
+    const auto removed = Records::remove(app.store(), id);
+    if (removed) return kSuccess;
+    if (removed.error().code == ErrorCode::NoObjectsFound) return no_record(app, id);
+    app.out().error_text(removed.error().message);
+    return app.fail(removed.error().code, "Unable to delete record!");
+}
+
+template <class Records>
 int operate(App& app, const DiscoveryId& id) {
     const auto& command = app.command();
     if (command.ops.has(Op::New)) return add<Records>(app, id);
     const auto found = Records::load(app.store(), id);
-    if (!found && found.error().code == ErrorCode::NoObjectsFound) return no_record(app, id);
-    // A damaged record can be deleted, but nothing else.
+    // A damaged record can be deleted, or what is left of one, but nothing else.
     if (command.ops.is(Op::Delete)) return remove<Records>(app, id);
+    if (!found && found.error().code == ErrorCode::NoObjectsFound) return no_record(app, id);
     if (!found) return app.fail(found.error());
     if (command.ops.none() || command.ops.is(Op::Show)) {
         app.report().record(*found, command.show_secrets);
@@ -104,10 +105,11 @@ int operate(App& app, const DiscoveryId& id) {
 }
 
 // Adds the sources of one kind, with their nodes when they will be told.
-base::Status add_sources(App& app, NodeDiscoveryType type, std::span<const DiscoveryId> ids,
+base::Status add_sources(App& app, NodeDiscoveryType type, const store::DiscoveryList& list,
                          std::vector<DiscoverySource>& sources) {
+    for (const auto& problem : list.problems) app.out().error_text(problem.message);
     const bool with_nodes = app.command().level() >= 1 || app.report().wants_everything();
-    for (const auto& id : ids) {
+    for (const auto& id : list.ids) {
         auto& source = sources.emplace_back(DiscoverySource{.type = type, .id = id, .nodes = {}});
         if (with_nodes) {
             ISCSI_TRY(source.nodes, app.store().linked(type, id));

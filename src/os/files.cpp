@@ -244,19 +244,28 @@ public:
     // The file gets its name when it is locked already: one that looks for files whose maker is
     // gone never sees it unlocked.
     Expected<Fd> create(const std::string& path) override {
-        Fd file(::open(parent_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, kFileMode));
+        auto file = create_nameless(parent_of(path));
         if (!file) {
-            // Not every file system has nameless files (nor old kernels, which say EISDIR).
-            if (errno != EOPNOTSUPP && errno != EISDIR) return last_error();
+            if (file.error().number != EOPNOTSUPP) return file;
             return create_named(path);
         }
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return last_error();
-        const std::string own = fmt::format("/proc/self/fd/{}", file.get());
-        if (::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-            return file;
-        }
-        if (errno == EEXIST) return last_error();
+        if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) return last_error();
+        const auto named = give_name(*file, path);
+        if (named) return file;
+        if (named.error().number == EEXIST) return std::unexpected(named.error());
         return create_named(path);  // without /proc
+    }
+
+    Expected<Fd> create_nameless(const std::string& directory) override {
+        Fd file(::open(directory.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, kFileMode));
+        if (file) return file;
+        // Old kernels do not know the flag, and say EISDIR.
+        return std::unexpected(Errno{errno == EISDIR ? EOPNOTSUPP : errno});
+    }
+
+    Expected<void> give_name(const Fd& file, const std::string& path) override {
+        const std::string own = fmt::format("/proc/self/fd/{}", file.get());
+        return done(::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW));
     }
 
     Expected<void> write(const Fd& file, std::string_view text) override {
@@ -303,6 +312,18 @@ public:
         const Fd directory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!directory) return last_error();
         return done(::syncfs(directory.get()));
+    }
+
+    Expected<bool> on_one_mount(const std::string& a, const std::string& b) override {
+        constexpr unsigned kAsked = STATX_MNT_ID;
+        std::array<struct statx, 2> found{};
+        if (::statx(AT_FDCWD, a.c_str(), 0, kAsked, &found[0]) != 0) return last_error();
+        if (::statx(AT_FDCWD, b.c_str(), 0, kAsked, &found[1]) != 0) return last_error();
+        // Before Linux 5.8 the device alone tells; it is filled in whatever was asked for.
+        const bool told = (found[0].stx_mask & found[1].stx_mask & kAsked) != 0;
+        if (told && found[0].stx_mnt_id != found[1].stx_mnt_id) return false;
+        return found[0].stx_dev_major == found[1].stx_dev_major &&
+               found[0].stx_dev_minor == found[1].stx_dev_minor;
     }
 
     Expected<bool> is_abandoned(const std::string& path) override {

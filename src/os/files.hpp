@@ -74,6 +74,11 @@ public:
     // Changing. `create` makes a new file (EEXIST if there is one) with mode 0600 and an exclusive
     // flock that lasts as long as the descriptor.
     virtual Expected<Fd> create(const std::string& path) = 0;
+    // A new file of mode 0600 on the file system of a directory, without a name: gone with its
+    // descriptor unless `give_name` gives it one (EEXIST if something has it already). EOPNOTSUPP
+    // where the file system has no such files.
+    virtual Expected<Fd> create_nameless(const std::string& directory) = 0;
+    virtual Expected<void> give_name(const Fd& file, const std::string& path) = 0;
     virtual Expected<void> write(const Fd& file, std::string_view text) = 0;  // all of it
     virtual Expected<void> sync(const Fd& file) = 0;
     virtual Expected<void> rename(const std::string& from, const std::string& to) = 0;
@@ -87,6 +92,8 @@ public:
     // Everything on the file system of `path` (syncfs): cheaper than many single syncs.
     virtual Expected<void> sync_file_system(const std::string& path) = 0;
 
+    // Whether `rename` can move files from one directory to the other: both are of one mount.
+    virtual Expected<bool> on_one_mount(const std::string& a, const std::string& b) = 0;
     // Whether nobody holds the flock that `create` took: its maker is gone.
     virtual Expected<bool> is_abandoned(const std::string& path) = 0;
 };

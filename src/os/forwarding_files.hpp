@@ -22,6 +22,12 @@ public:
     Expected<FileInfo> info(const std::string& path) override { return next_.info(path); }
     Expected<FileInfo> link_info(const std::string& path) override { return next_.link_info(path); }
     Expected<Fd> create(const std::string& path) override { return next_.create(path); }
+    Expected<Fd> create_nameless(const std::string& directory) override {
+        return next_.create_nameless(directory);
+    }
+    Expected<void> give_name(const Fd& file, const std::string& path) override {
+        return next_.give_name(file, path);
+    }
     Expected<void> write(const Fd& file, std::string_view text) override {
         return next_.write(file, text);
     }
@@ -47,6 +53,9 @@ public:
     }
     Expected<void> sync_file_system(const std::string& path) override {
         return next_.sync_file_system(path);
+    }
+    Expected<bool> on_one_mount(const std::string& a, const std::string& b) override {
+        return next_.on_one_mount(a, b);
     }
     Expected<bool> is_abandoned(const std::string& path) override {
         return next_.is_abandoned(path);

@@ -92,6 +92,12 @@ struct IfaceList {
     std::vector<base::Error> problems;  // files that can't be read; the program prints them
 };
 
+struct DiscoveryList {
+    std::vector<DiscoveryId> ids;
+    // Directories without a record; the program prints them.
+    std::vector<base::Error> problems;
+};
+
 class NodeSearch;
 
 class Store {
@@ -147,15 +153,16 @@ public:
     base::Status remove_iface(std::string_view name);
 
     // --- discovery records (store_discovery.cpp) -------------------------------------------------
-    base::Result<std::vector<DiscoveryId>> send_targets();
+    base::Result<DiscoveryList> send_targets();
     base::Result<record::SendTargets> load_send_targets(const DiscoveryId& id);
     base::Status save_send_targets(const record::SendTargets& discovery);
     base::Result<record::Notes> update_send_targets(
         const DiscoveryId& id, std::span<const record::Assignment> assignments);
-    // Deletes the record and all node records linked from it, used or not.
+    // Deletes the record and all node records linked from it, used or not. Also what is left of
+    // one: a directory without the record.
     base::Status remove_send_targets(const DiscoveryId& id);
 
-    base::Result<std::vector<DiscoveryId>> isns();
+    base::Result<DiscoveryList> isns();
     base::Result<record::Isns> load_isns(const DiscoveryId& id);
     base::Status save_isns(const record::Isns& discovery);
     base::Result<record::Notes> update_isns(const DiscoveryId& id,
@@ -177,9 +184,11 @@ private:
     // is told whether it has it.
     base::Result<record::Node> read_node(const NodeId& id, bool locked) const;
     // `ready` is the record's text, prepared; nullptr: the text is written here.
-    base::Status put_node(const record::Node& node, const os::ScratchFile* ready);
+    base::Status put_node(const record::Node& node, const ReadyText* ready);
     bool is_in_place(const record::Node& node, std::string_view text) const;
-    base::Status write_node(const record::Node& node, const os::ScratchFile* ready);
+    std::optional<std::string> old_path(const NodeId& id) const;
+    base::Status make_portal(const NodeId& id);
+    base::Status write_node(const record::Node& node, const ReadyText* ready);
     base::Status erase_node(const NodeId& id);
     base::Status remove_uncommitted(const NodeId& id);
     base::Result<std::vector<std::string>> links_to(const NodeId& id) const;
@@ -192,6 +201,8 @@ private:
     base::Result<std::vector<NodeId>> without_source(record::NodeDiscoveryType type,
                                                      const std::string& links) const;
     std::vector<std::string> link_directories(const record::Node& node) const;
+    using DiscoveryFile = std::string (*)(const Paths& paths, const DiscoveryId& id);
+    base::Result<DiscoveryList> list_discovery(const std::string& parent, DiscoveryFile file) const;
     base::Status write_discovery(const std::string& directory, const std::string& file,
                                  std::string_view text);
     base::Status remove_discovery(const std::string& directory, const std::string& file);

@@ -62,25 +62,29 @@ std::optional<NodeId> id_from_link(const std::string& nodes, std::string_view na
 
 // --- lists ---------------------------------------------------------------------------------------
 
-base::Result<std::vector<DiscoveryId>> Store::send_targets() {
-    std::vector<DiscoveryId> found;
-    ISCSI_TRY(const auto entries, tree_.list(paths().send_targets()));
+base::Result<DiscoveryList> Store::list_discovery(const std::string& parent,
+                                                  DiscoveryFile file) const {
+    DiscoveryList found;
+    ISCSI_TRY(const auto entries, tree_.list(parent));
     for (const auto& entry : entries) {
-        const auto id = parse_discovery_name(entry.name);
-        if (id && entry.kind != os::FileKind::Link) found.push_back(*id);
+        auto id = parse_discovery_name(entry.name);
+        if (!id || entry.kind == os::FileKind::Link) continue;
+        if (entry.kind == os::FileKind::Directory && !tree_.exists(file(paths(), *id))) {
+            found.problems.push_back(
+                {ErrorCode::NoObjectsFound,
+                 fmt::format("Could not read discovery record for {}:{}.", id->address, id->port)});
+            continue;
+        }
+        found.ids.push_back(std::move(*id));
     }
     return found;
 }
 
-base::Result<std::vector<DiscoveryId>> Store::isns() {
-    std::vector<DiscoveryId> found;
-    ISCSI_TRY(const auto entries, tree_.list(paths().isns()));
-    for (const auto& entry : entries) {
-        const auto id = parse_discovery_name(entry.name);
-        if (id && entry.kind != os::FileKind::Link) found.push_back(*id);
-    }
-    return found;
+base::Result<DiscoveryList> Store::send_targets() {
+    return list_discovery(paths().send_targets(), send_targets_file);
 }
+
+base::Result<DiscoveryList> Store::isns() { return list_discovery(paths().isns(), isns_file); }
 
 base::Result<std::vector<NodeId>> Store::linked_from(const std::string& directory) const {
     std::vector<NodeId> found;
@@ -170,22 +174,14 @@ base::Result<record::Isns> Store::load_isns(const DiscoveryId& id) {
     return record;
 }
 
-// Where old versions had the record as a plain file, its directory takes the file's place: made
-// whole beside it under a scratch name, then the two change places.
+// A new one comes to be with its directory, as a whole. So does one that old versions had as a
+// plain file in the directory's place.
 base::Status Store::write_discovery(const std::string& directory, const std::string& file,
                                     std::string_view text) {
-    if (!tree_.is_regular(directory)) {
-        ISCSI_TRY_VOID(tree_.make_directory(directory));
-        return tree_.write(file, text);
-    }
-    const std::string name = file.substr(directory.size());
-    const std::string scratch =
-        paths().dbroot + "/" + std::string(os::kScratchPrefix) + "directory";
-    if (tree_.is_regular(scratch)) ISCSI_TRY_VOID(tree_.remove_file(scratch));
-    ISCSI_TRY_VOID(tree_.make_directory(scratch));
-    ISCSI_TRY_VOID(tree_.write(scratch + name, text));
-    ISCSI_TRY_VOID(tree_.exchange(scratch, directory));
-    return tree_.remove_file(scratch);
+    if (tree_.is_directory(directory)) return tree_.write(file, text);
+    ISCSI_TRY_VOID(tree_.make_directory(directory.substr(0, directory.rfind('/'))));
+    return tree_.place_directory(
+        {.directory = directory, .name = file.substr(directory.size() + 1), .text = text});
 }
 
 base::Status Store::save_send_targets(const record::SendTargets& discovery) {

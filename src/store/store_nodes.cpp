@@ -25,6 +25,11 @@ void complete_from_path(Node& node, const NodeId& id) {
     if (node.conn[0].address.empty()) node.conn[0].address = id.address;
 }
 
+// May the entry of nodes/ be a target's directory?
+bool is_target(const os::DirectoryEntry& entry) {
+    return entry.kind != os::FileKind::Regular && entry.name != kScratchDirectory;
+}
+
 std::unexpected<base::Error> fail_no_record(const NodeId& id) {
     return base::fail(ErrorCode::NoObjectsFound, "No record {}", describe(id));
 }
@@ -58,7 +63,7 @@ public:
             return std::move(found_);
         }
         const auto enter = [this](int level, const os::DirectoryEntry& entry) {
-            if (level == 0) return entry.kind != os::FileKind::Regular;
+            if (level == 0) return is_target(entry);
             return level == 1 && enters_portal(entry);
         };
         ISCSI_TRY(const auto targets, tree_.list_tree(tree_.paths().nodes(), enter));
@@ -86,6 +91,10 @@ private:
             NodeId id{target, portal->address, portal->port, portal->tpgt};
             if (portal->tpgt == record::kUnknownTpgt) {
                 if (tree_.is_regular(directory + "/" + each.entry.name)) take_if_wanted(id);
+                continue;
+            }
+            if (each.entry.kind == os::FileKind::Regular) {
+                take_if_wanted(id);
                 continue;
             }
             ISCSI_TRY_VOID(tree_.check_listed(directory, each));
@@ -122,11 +131,17 @@ private:
         if (!named_by_path || wants_transport) {
             const auto node = store_.read_node(id, locked_);
             if (!node && node.error().code == ErrorCode::NoObjectsFound) return;
-            if (node && !named_by_path) id.iface = node->iface.iscsi_ifacename;
+            if (node && !named_by_path) take_identity(id, *node);
             if (node && wanted && !record::matches_iface(*wanted, node->iface)) return;
             if (!node && wanted && !named_by_path) return;
         }
         found_.push_back(std::move(id));
+    }
+
+    // Compat: before there were records of ifaces, one with a tag was stored like one without.
+    static void take_identity(NodeId& id, const Node& node) {
+        id.iface = node.iface.iscsi_ifacename;
+        id.tpgt = node.tpgt;
     }
 
     const Store& store_;
@@ -149,7 +164,7 @@ base::Result<std::vector<std::string>> Store::targets() {
     std::vector<std::string> names;
     names.reserve(entries.size());
     for (auto& entry : entries) {
-        if (entry.kind != os::FileKind::Regular) names.push_back(std::move(entry.name));
+        if (is_target(entry)) names.push_back(std::move(entry.name));
     }
     return names;
 }
@@ -159,10 +174,30 @@ base::Result<std::vector<std::string>> Store::targets() {
 base::Result<Node> Store::read_node(const NodeId& id, bool locked) const {
     ISCSI_TRY_VOID(check_node_id(id));
     Node node;
-    ISCSI_TRY(const bool present, tree_.read(record_path(paths(), id), node, locked));
+    ISCSI_TRY(bool present, tree_.read(record_path(paths(), id), node, locked));
+    if (!present) {
+        if (const auto path = old_path(id)) {
+            ISCSI_TRY(present, tree_.read(*path, node, locked));
+        }
+    }
     if (!present) return fail_no_record(id);
     complete_from_path(node, id);
     return node;
+}
+
+// Where a record with a tag is that is not at its place: old versions had a plain file instead of
+// the portal's directory, with the tag in its name or in it alone.
+std::optional<std::string> Store::old_path(const NodeId& id) const {
+    if (id.tpgt == record::kUnknownTpgt) return std::nullopt;
+    if (tree_.is_regular(portal_path(paths(), id))) return portal_path(paths(), id);
+    NodeId without_tag = id;
+    without_tag.tpgt = record::kUnknownTpgt;
+    const std::string path = record_path(paths(), without_tag);
+    if (!tree_.is_regular(path)) return std::nullopt;
+    Node node;
+    const auto present = tree_.read(path, node, /*locked=*/true);
+    if (!present || !*present || node.tpgt != id.tpgt) return std::nullopt;
+    return path;
 }
 
 base::Result<Node> Store::load(const NodeId& id) { return read_node(id, /*locked=*/false); }
@@ -188,13 +223,21 @@ std::vector<std::string> Store::link_directories(const Node& node) const {
     return {paths().static_links()};
 }
 
-base::Status Store::write_node(const Node& node, const os::ScratchFile* ready) {
+// The portal's directory. The file that an old version has there becomes the record in it.
+base::Status Store::make_portal(const NodeId& id) {
+    const std::string portal = portal_path(paths(), id);
+    auto made = tree_.make_directory(portal);
+    if (made || !tree_.is_regular(portal)) return made;
+    return tree_.make_directory_of_file(portal, id.iface);
+}
+
+base::Status Store::write_node(const Node& node, const ReadyText* ready) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
     const std::string path = record_path(paths(), id);
     const bool tagged = id.tpgt != record::kUnknownTpgt;
-    ISCSI_TRY_VOID(tree_.make_directory(tagged ? portal_path(paths(), id)
-                                               : target_directory(paths(), id.target)));
+    ISCSI_TRY_VOID(tagged ? make_portal(id)
+                          : tree_.make_directory(target_directory(paths(), id.target)));
     ISCSI_TRY_VOID(ready != nullptr ? tree_.place(*ready, path)
                                     : tree_.write(path, record::print_file(node)));
     if (!tagged) return {};
@@ -251,7 +294,7 @@ base::Status Store::add_all(std::span<const Node> all) {
     return tree_.commit();
 }
 
-base::Status Store::put_node(const Node& node, const os::ScratchFile* ready) {
+base::Status Store::put_node(const Node& node, const ReadyText* ready) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
     // Compat: records without a tag have no links.
@@ -263,7 +306,7 @@ base::Status Store::put_node(const Node& node, const os::ScratchFile* ready) {
     ISCSI_TRY(const auto old_links, links_to(id));
     const std::string link = home + "/" + link_name(id);
     // What can't be done fails before anything has been changed.
-    ISCSI_TRY_VOID(tree_.make_directory(portal_path(paths(), id)));
+    ISCSI_TRY_VOID(make_portal(id));
     ISCSI_TRY_VOID(tree_.make_directory(home));
     ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
     if (auto written = write_node(node, ready); !written) {
@@ -336,7 +379,9 @@ base::Result<std::vector<std::string>> Store::links_to(const NodeId& id) const {
 
 base::Status Store::erase_node(const NodeId& id) {
     ISCSI_TRY(const auto links, links_to(id));
-    ISCSI_TRY_VOID(tree_.remove_file(record_path(paths(), id)));
+    std::string path = record_path(paths(), id);
+    if (!tree_.exists(path)) path = old_path(id).value_or(path);
+    ISCSI_TRY_VOID(tree_.remove_file(path));
     if (id.tpgt != record::kUnknownTpgt) tree_.remove_empty_directory(portal_path(paths(), id));
     tree_.remove_empty_directory(target_directory(paths(), id.target));
     for (const std::string& link : links) ISCSI_TRY_VOID(tree_.remove_link(link));

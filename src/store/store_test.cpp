@@ -88,6 +88,47 @@ TEST_F(Nodes, StrayEntriesAreNoRecords) {
     EXPECT_EQ(all().size(), 1U);
 }
 
+// Before there were records of ifaces, each portal's record was a plain file.
+constexpr std::string_view kOldRecord =
+    "node.name = iqn.a\nnode.tpgt = 3\nnode.session.queue_depth = 7\n";
+
+TEST_F(Nodes, ATagInAnOldPlainFileCounts) {
+    put("nodes/iqn.a/10.0.0.1,3260", kOldRecord);
+    const NodeId id{"iqn.a", "10.0.0.1", 3260, 3};
+    Store store(paths_);
+
+    EXPECT_THAT(all(), ElementsAre(id));
+    EXPECT_EQ(value_of(store.load(id)).session.queue_depth, 7);
+    ASSERT_TRUE(store.update(id, Assignments{{"node.startup", "automatic"}}));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.1,3260"));
+    EXPECT_TRUE(get("nodes/iqn.a/10.0.0.1,3260,3/default").contains("\nnode.tpgt = 3\n"));
+    EXPECT_EQ(value_of(store.load(id)).session.queue_depth, 7);
+}
+
+TEST_F(Nodes, AnOldPlainFileIsDeletedByItsTag) {
+    put("nodes/iqn.a/10.0.0.1,3260", kOldRecord);
+    put("nodes/iqn.a/10.0.0.2,3260,3", kOldRecord);
+    Store store(paths_);
+
+    for (const auto& id : all()) {
+        EXPECT_EQ(id.tpgt, 3);
+        expect_ok(store.remove(id));
+    }
+    EXPECT_FALSE(exists("nodes/iqn.a"));
+}
+
+TEST_F(Nodes, AFileInThePlaceOfAPortalBecomesOne) {
+    put("nodes/iqn.a/10.0.0.1,3260,3", kOldRecord);
+    const NodeId id{"iqn.a", "10.0.0.1", 3260, 3};
+    Store store(paths_);
+
+    EXPECT_THAT(all(), ElementsAre(id));
+    ASSERT_TRUE(store.update(id, Assignments{{"node.startup", "automatic"}}));
+    EXPECT_TRUE(exists("nodes/iqn.a/10.0.0.1,3260,3/default"));
+    EXPECT_EQ(value_of(store.load(id)).session.queue_depth, 7);
+    EXPECT_FALSE(exists("nodes/.new-record"));
+}
+
 // --- writing -------------------------------------------------------------------------------------
 
 TEST_F(Nodes, WhatIsAddedIsLoaded) {
@@ -447,7 +488,7 @@ TEST_F(Discovery, TheOldLayoutIsReadAndReplaced) {
         "discovery.startup = automatic\ndiscovery.sendtargets.reopen_max = 9\n");
     Store store(paths_);
 
-    EXPECT_THAT(value_of(store.send_targets()), ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
+    EXPECT_THAT(value_of(store.send_targets()).ids, ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
     EXPECT_EQ(value_of(store.load_send_targets({"10.0.0.9", 3260})).reopen_max, 9);
     ASSERT_TRUE(store.update_send_targets({"10.0.0.9", 3260},
                                           Assignments{{"discovery.startup", "manual"}}));
@@ -455,12 +496,30 @@ TEST_F(Discovery, TheOldLayoutIsReadAndReplaced) {
     EXPECT_EQ(value_of(store.load_send_targets({"10.0.0.9", 3260})).reopen_max, 9);
 }
 
+TEST_F(Discovery, ADirectoryWithoutARecordIsNamedAndCanBeFilledOrRemoved) {
+    Store store(paths_);
+    for (const auto* address : {"10.0.0.8", "10.0.0.9"}) {
+        std::filesystem::create_directories(paths_.send_targets() + "/" + address + ",3260");
+    }
+
+    const auto list = value_of(store.send_targets());
+    EXPECT_THAT(list.ids, IsEmpty());
+    ASSERT_EQ(list.problems.size(), 2U);
+    EXPECT_EQ(list.problems[0].message, "Could not read discovery record for 10.0.0.8:3260.");
+    record::SendTargets record;
+    record.address = "10.0.0.9";
+    expect_ok(store.save_send_targets(record));
+    expect_ok(store.remove_send_targets({"10.0.0.8", 3260}));
+    EXPECT_THAT(value_of(store.send_targets()).ids, ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
+    EXPECT_THAT(value_of(store.send_targets()).problems, IsEmpty());
+}
+
 TEST_F(Discovery, OldLinksBesideIsnsServersAreNoRecords) {
     std::filesystem::create_directories(paths_.isns());
     std::filesystem::create_symlink("/x", paths_.isns() + "/iqn.a,10.0.0.1,3260,1,default");
     std::filesystem::create_symlink("/x", paths_.isns() + "/iqn.a,3260");
 
-    EXPECT_THAT(value_of(Store(paths_).isns()), IsEmpty());
+    EXPECT_THAT(value_of(Store(paths_).isns()).ids, IsEmpty());
 }
 
 // A run that found `portals` on interface default.

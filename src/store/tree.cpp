@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "store/tree.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -29,6 +31,9 @@ bool is_empty(std::string_view text) {
         return trimmed.empty() || trimmed.starts_with('#');
     });
 }
+
+// Does a file belong to someone else than root, or who we are?
+bool is_strangers(const os::FileInfo& info) { return info.owner != 0 && info.owner != ::geteuid(); }
 
 std::string_view remedy(int error_number) {
     switch (error_number) {
@@ -87,7 +92,14 @@ os::Expected<void> DirectorySyncsLast::commit() {
     return {};
 }
 
+base::Result<Lock> Tree::lock() {
+    ISCSI_TRY(auto lock, Lock::acquire(paths_.lockdir));
+    if (!std::exchange(tidied_, true)) scratch_.tidy();
+    return lock;
+}
+
 base::Status Tree::commit() {
+    tidied_ = false;  // others may die before the next transaction
     const auto committed = files_.commit();
     if (!committed) return fail_on("Could not sync", paths_.dbroot, committed.error());
     return {};
@@ -111,7 +123,14 @@ void Tree::warn(const std::string& path, const record::Warning& warning) const {
 std::optional<record::Warning> exposed(os::Files& files, const std::string& path) {
     constexpr std::uint32_t kOthersBits = 0077;
     const auto info = files.info(path);
-    if (!info || (info->mode & kOthersBits) == 0) return std::nullopt;
+    if (!info) return std::nullopt;
+    if (is_strangers(*info)) {
+        return record::Warning{
+            0,
+            fmt::format("user {} may read the secrets in it and change them; run `chown root {}`",
+                        info->owner, path)};
+    }
+    if ((info->mode & kOthersBits) == 0) return std::nullopt;
     return record::Warning{
         0, fmt::format("others may read the secrets in it (mode {:04o}); run `chmod 600 {}`",
                        info->mode, path)};
@@ -119,14 +138,30 @@ std::optional<record::Warning> exposed(os::Files& files, const std::string& path
 
 void Tree::warn_if_exposed(const std::string& path) const {
     if (const auto warning = exposed(files_, path)) warn(path, *warning);
-    // Who may write to the directory may put a record of his own in the place of this one.
+    for (auto directory = parent_of(path); directory.size() >= paths_.dbroot.size();
+         directory = parent_of(directory)) {
+        if (looked_at_.insert(directory).second) warn_if_loose(directory);
+    }
+}
+
+// Who may write to a directory on the way to a record may put one of his own in its place.
+void Tree::warn_if_loose(const std::string& directory) const {
     constexpr std::uint32_t kOthersWrite = 0022;
-    const std::string directory = parent_of(path);
+    constexpr std::uint32_t kOthersBits = 0077;
+    const bool is_root = directory == paths_.dbroot;  // which all may look into
     const auto info = files_.info(directory);
-    if (!info || (info->mode & kOthersWrite) == 0) return;
-    warn(directory,
-         {0, fmt::format("others may replace the records in it (mode {:04o}); run `chmod 700 {}`",
-                         info->mode, directory)});
+    if (!info) return;
+    if (is_strangers(*info)) {
+        warn(directory,
+             {0, fmt::format("user {} may replace the records in it; run `chown root {}`",
+                             info->owner, directory)});
+    } else if ((info->mode & (is_root ? kOthersWrite : kOthersBits)) != 0) {
+        const bool writable = (info->mode & kOthersWrite) != 0;
+        warn(directory,
+             {0, fmt::format("others may {} the records in it (mode {:04o}); run `chmod {} {}`",
+                             writable ? "replace" : "see", info->mode, is_root ? "755" : "700",
+                             directory)});
+    }
 }
 
 base::Result<std::optional<std::string>> Tree::read_text(const std::string& path,
@@ -134,7 +169,7 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
     ISCSI_TRY(auto text, read_once(path));
     if (text && !locked && !is_whole(*text)) {
         // Where the lock can't be had, the record is what it looks like.
-        if (const auto held = lock()) {
+        if (const auto held = Lock::acquire(paths_.lockdir)) {
             ISCSI_TRY(text, read_once(path));
         }
     }
@@ -160,33 +195,45 @@ bool Tree::holds(const std::string& path, std::string_view text) const {
 
 base::Status Tree::write(const std::string& path, std::string_view text) {
     if (holds(path, text)) return {};
-    os::remove_stale_scratch(files_, paths_.dbroot);
-    const auto written = os::replace_file(files_, {path, text, paths_.dbroot});
-    if (!written) return fail_on("Could not write", path, written.error());
+    const auto kind = path.substr(0, path.find('/', paths_.dbroot.size() + 1));
+    const auto ready = scratch_.write(text, kind);
+    if (!ready) return fail_on("Could not write", path, ready.error());
+    auto placed = scratch_.sync(*ready);
+    if (!placed) scratch_.forget(*ready);
+    if (placed) placed = scratch_.place(*ready, path);
+    if (!placed) return fail_on("Could not write", path, placed.error());
     return {};
 }
 
-base::Result<std::vector<os::ScratchFile>> Tree::prepare(const std::vector<std::string>& texts) {
-    os::remove_stale_scratch(files_, paths_.dbroot);
-    std::vector<os::ScratchFile> ready;
+base::Result<std::vector<ReadyText>> Tree::prepare(const std::vector<std::string>& texts) {
+    const std::string kind = paths_.nodes();
+    std::vector<ReadyText> all;
     os::Expected<void> synced;
     for (const std::string& text : texts) {
-        auto scratch = os::write_scratch(files_, paths_.dbroot, text);
-        if (!scratch) synced = std::unexpected(scratch.error());
-        if (synced && texts.size() < kManyToSync) synced = files_.sync(scratch->file);
+        auto ready = scratch_.write(text, kind);
+        if (!ready) synced = std::unexpected(ready.error());
+        if (synced && texts.size() < kManyToSync) synced = scratch_.sync(*ready);
+        if (ready) all.push_back(std::move(*ready));
         if (!synced) break;
-        ready.push_back(std::move(*scratch));
     }
-    if (synced && texts.size() >= kManyToSync) synced = files_.sync_file_system(paths_.dbroot);
-    if (synced) return ready;
-    for (const auto& scratch : ready)
-        (void)files_.unlink(scratch.path);  // the error is what counts
-    return fail_on("Could not write to", paths_.dbroot, synced.error());
+    const std::string& home = scratch_.home(kind);
+    if (synced && texts.size() >= kManyToSync) synced = files_.sync_file_system(home);
+    if (synced) return all;
+    for (const auto& ready : all) scratch_.forget(ready);
+    return fail_on("Could not write to", home, synced.error());
 }
 
-base::Status Tree::place(const os::ScratchFile& ready, const std::string& path) {
-    const auto placed = os::place_scratch(files_, ready, path);
+base::Status Tree::place(const ReadyText& ready, const std::string& path) {
+    const auto placed = scratch_.place(ready, path);
     if (!placed) return fail_on("Could not write", path, placed.error());
+    return {};
+}
+
+base::Status Tree::place_directory(const Scratch::FileIn& wanted) {
+    const auto placed = scratch_.place_directory(wanted);
+    if (!placed) {
+        return fail_on("Could not write", wanted.directory + "/" + wanted.name, placed.error());
+    }
     return {};
 }
 
@@ -196,11 +243,10 @@ base::Status Tree::make_directory(const std::string& path) {
     return {};
 }
 
-base::Status Tree::exchange(const std::string& a, const std::string& b) {
-    auto exchanged = files_.exchange(a, b);
-    if (exchanged) exchanged = files_.sync_directory(parent_of(b));
-    if (!exchanged) return fail_on("Could not replace", b, exchanged.error());
-    return {};
+base::Status Tree::make_directory_of_file(const std::string& path, const std::string& name) {
+    const auto text = files_.read(path, kRecordBytesMax);
+    if (!text) return fail_on("Could not open", path, text.error());
+    return place_directory({.directory = path, .name = name, .text = *text});
 }
 
 base::Status Tree::remove_file(const std::string& path) {
@@ -210,7 +256,13 @@ base::Status Tree::remove_file(const std::string& path) {
 }
 
 void Tree::remove_empty_directory(const std::string& path) {
-    const auto removed = files_.remove_directory(path);
+    auto removed = files_.remove_directory(path);
+    if (!removed && removed.error().number == ENOTEMPTY) {
+        // What a dead writer may have left here (scratch.hpp) is no record.
+        (void)files_.unlink(path + "/" + std::string(kScratchDirectory));
+        os::remove_stale_scratch(files_, path);
+        removed = files_.remove_directory(path);
+    }
     // Not empty, or gone already: both are fine.
     if (removed) (void)files_.sync_directory(parent_of(path));  // only noted for commit()
 }
@@ -257,6 +309,12 @@ std::optional<std::string> Tree::link_target(const std::string& path) const {
     auto target = files_.read_link(path);
     if (!target) return std::nullopt;
     return std::move(*target);
+}
+
+// What can't be looked at is not known to be missing.
+bool Tree::exists(const std::string& path) const {
+    const auto info = files_.link_info(path);
+    return info || (info.error().number != ENOENT && info.error().number != ENOTDIR);
 }
 
 bool Tree::is_regular(const std::string& path) const {

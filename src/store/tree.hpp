@@ -18,11 +18,12 @@
 #include "record/text.hpp"
 #include "store/lock.hpp"
 #include "store/paths.hpp"
+#include "store/scratch.hpp"
 
 namespace iscsi::store {
 
-// The warning (of line 0) about a file with secrets that others may read; nullopt when they may
-// not.
+// The warning (of line 0) about a file with secrets that others may read, or that belongs to
+// someone else than root; nullopt when there is none.
 std::optional<record::Warning> exposed(os::Files& files, const std::string& path);
 
 // Told of faulty lines in record files, and of files with secrets that others may read, of each
@@ -57,12 +58,16 @@ private:
 
 class Tree {
 public:
-    Tree(Paths paths, os::Files& files) : paths_(std::move(paths)), files_(files) {}
+    Tree(Paths paths, os::Files& files)
+        : paths_(std::move(paths)), files_(files), scratch_(paths_, files_) {}
+    Tree(const Tree&) = delete;  // scratch_ refers to what is here
+    Tree& operator=(const Tree&) = delete;
 
     const Paths& paths() const { return paths_; }
     void set_on_warning(OnWarning on_warning) { on_warning_ = std::move(on_warning); }
 
-    base::Result<Lock> lock() const { return Lock::acquire(paths_.lockdir); }
+    // For a transaction. The first time, what dead writers left is removed.
+    base::Result<Lock> lock();
     // The end of a transaction.
     base::Status commit();
 
@@ -84,12 +89,15 @@ public:
     base::Status write(const std::string& path, std::string_view text);
     // Whether a file has this content, and the mode that we give our files.
     bool holds(const std::string& path, std::string_view text) const;
-    // The same in halves, for many records at once: texts are made ready (no lock needed), then
-    // each takes its place.
-    base::Result<std::vector<os::ScratchFile>> prepare(const std::vector<std::string>& texts);
-    base::Status place(const os::ScratchFile& ready, const std::string& path);
+    // The same in halves, for many node records at once: texts are made ready (no lock needed),
+    // then each takes its place.
+    base::Result<std::vector<ReadyText>> prepare(const std::vector<std::string>& texts);
+    base::Status place(const ReadyText& ready, const std::string& path);
     base::Status make_directory(const std::string& path);
-    base::Status exchange(const std::string& a, const std::string& b);
+    // Makes a directory with one file in it, or turns an empty directory or a file into it.
+    base::Status place_directory(const Scratch::FileIn& wanted);
+    // Turns a file into a directory with the file in it, under this name.
+    base::Status make_directory_of_file(const std::string& path, const std::string& name);
     // Not being there is no error.
     base::Status remove_file(const std::string& path);
     // Only if it is empty, and never an error: directories are no data.
@@ -106,19 +114,24 @@ public:
     base::Status check_listed(const std::string& path, const os::TreeEntry& entry) const;
     // nullopt: there is no such link.
     std::optional<std::string> link_target(const std::string& path) const;
+    bool exists(const std::string& path) const;
     bool is_regular(const std::string& path) const;
     bool is_directory(const std::string& path) const;
 
 private:
     void warn(const std::string& path, const record::Warning& warning) const;
     void warn_if_exposed(const std::string& path) const;
+    void warn_if_loose(const std::string& directory) const;
     base::Result<std::optional<std::string>> read_text(const std::string& path, bool locked) const;
     base::Result<std::optional<std::string>> read_once(const std::string& path) const;
 
     Paths paths_;
     mutable DirectorySyncsLast files_;  // reading changes nothing in it
+    Scratch scratch_;
+    bool tidied_ = false;
     OnWarning on_warning_;
     mutable std::set<std::pair<std::string, std::size_t>> warned_of_;  // file and line
+    mutable std::set<std::string> looked_at_;  // directories, for who may write to them
 };
 
 // "Could not open PATH: Permission denied (only root may use the record database)".

@@ -191,16 +191,47 @@ def test_a_looser_file_is_warned_of_once_and_an_update_mends_it(secrets, line, p
     assert again.err == ""
 
 
-def test_a_looser_directory_of_secrets_is_warned_of(secrets):
-    directory = secrets.etc / "nodes" / T / "10.0.0.1,3260,1"
-    directory.chmod(0o777)
+@pytest.mark.parametrize("path,mode,usual,said", [
+    (f"nodes/{T}/10.0.0.1,3260,1", 0o777, 0o700, "replace the records in it (mode 0777)"),
+    (f"nodes/{T}", 0o770, 0o700, "replace the records in it (mode 0770)"),
+    ("nodes", 0o777, 0o700, "replace the records in it (mode 0777)"),
+    (f"nodes/{T}/10.0.0.1,3260,1", 0o755, 0o700, "see the records in it (mode 0755)"),
+    ("", 0o777, 0o755, "replace the records in it (mode 0777)")])
+def test_a_looser_directory_of_secrets_is_warned_of(secrets, path, mode, usual, said):
+    directory = secrets.etc / path
+    directory.chmod(mode)
 
-    shown = secrets.ours(NODE).ok()
-    directory.chmod(0o700)
+    shown = secrets.ours(f"{NODE}").ok()
+    directory.chmod(usual)
     again = secrets.ours(NODE).ok()
 
-    assert f"/etc/iscsi/nodes/{T}/10.0.0.1,3260,1" in shown.err and "0777" in shown.err
+    name = f"/etc/iscsi/{path}".rstrip("/")
+    remedy = f"run `chmod {usual:o} {name}`"
+    assert shown.err == f"iscsiadm: {name}: others may {said}; {remedy}\n"
     assert again.err == ""
+
+
+@pytest.mark.parametrize("path,said", [
+    (f"nodes/{T}/10.0.0.1,3260,1/default", "read the secrets in it and change them"),
+    (f"nodes/{T}", "replace the records in it")])
+def test_a_strangers_file_or_directory_is_warned_of(secrets, path, said):
+    os.chown(secrets.etc / path, 1000, 0)
+
+    shown = secrets.ours(NODE).ok()
+
+    name = f"/etc/iscsi/{path}"
+    assert shown.err == f"iscsiadm: {name}: user 1000 may {said}; run `chown root {name}`\n"
+
+
+def test_the_modes_that_debian_makes_give_no_warning(lab):
+    lab.etc.chmod(0o755)
+    lab.debian(f"{NODE},1 -o new").ok()
+    lab.debian(f"{NODE} -o update -n node.session.auth.password -v never-shown-1").ok()
+    lab.debian(f"{ST} -o new").ok()
+    lab.debian(f"{ST} -o update -n discovery.sendtargets.auth.password -v never-shown-1").ok()
+
+    assert lab.ours(NODE).ok().err == ""
+    assert lab.ours(ST).ok().err == ""
 
 
 def test_a_loose_record_without_secrets_is_nobodys_business(lab):
