@@ -51,8 +51,15 @@ void take_settings(const record::Node& from, record::Node& into) {
     into.session.iscsi.immediate_data = from.session.iscsi.immediate_data;
     into.session.iscsi.first_burst_length = from.session.iscsi.first_burst_length;
     into.session.iscsi.max_burst_length = from.session.iscsi.max_burst_length;
+    into.session.iscsi.max_outstanding_r2t = from.session.iscsi.max_outstanding_r2t;
+    into.session.iscsi.fast_abort = from.session.iscsi.fast_abort;
+    into.session.queue_depth = from.session.queue_depth;
+    into.conn[0].timeo.noop_out_interval = from.conn[0].timeo.noop_out_interval;
+    into.conn[0].timeo.noop_out_timeout = from.conn[0].timeo.noop_out_timeout;
     into.conn[0].iscsi.max_recv_data_segment_length =
         from.conn[0].iscsi.max_recv_data_segment_length;
+    into.conn[0].iscsi.max_xmit_data_segment_length =
+        from.conn[0].iscsi.max_xmit_data_segment_length;
     into.conn[0].iscsi.header_digest = from.conn[0].iscsi.header_digest;
     into.conn[0].iscsi.data_digest = from.conn[0].iscsi.data_digest;
 }

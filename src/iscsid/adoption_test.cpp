@@ -99,16 +99,26 @@ TEST_F(Adoption, ARecordOfAnotherIfaceIsNotTaken) {
 }
 
 TEST_F(Adoption, WithoutARecordTheConfigurationAndWhatWasNegotiatedStandForIt) {
-    defaults_.conn[0].timeo.noop_out_interval = 0;
-    defaults_.conn[0].timeo.noop_out_timeout = 0;
+    defaults_.session.reopen_max = 7;
     defaults_.session.err_timeo.host_reset_timeout = 50;
+    datapath::Adoptable running = in_kernel();
+    record::Node& shown = running.spec.node;
+    shown.conn[0].timeo.noop_out_interval = 0;
+    shown.conn[0].timeo.noop_out_timeout = 0;
+    shown.conn[0].iscsi.max_xmit_data_segment_length = 4096;
+    shown.session.iscsi.fast_abort = false;
+    shown.session.queue_depth = 8;
 
-    const record::Node node = adopt(in_kernel());
+    const record::Node node = adopt(running);
 
     EXPECT_EQ(node.name, "iqn.x:disk");
     EXPECT_EQ(node.conn[0].address, "stor.test");
     EXPECT_EQ(node.conn[0].timeo.noop_out_interval, 0);
     EXPECT_EQ(node.conn[0].timeo.noop_out_timeout, 0);
+    EXPECT_EQ(node.conn[0].iscsi.max_xmit_data_segment_length, 4096);
+    EXPECT_FALSE(node.session.iscsi.fast_abort);
+    EXPECT_EQ(node.session.queue_depth, 8);
+    EXPECT_EQ(node.session.reopen_max, 7);
     EXPECT_EQ(node.session.err_timeo.host_reset_timeout, 50);
     EXPECT_EQ(node.session.timeo.replacement_timeout, 77);
     EXPECT_EQ(node.session.err_timeo.abort_timeout, 9);

@@ -30,6 +30,10 @@ void Session::begin(std::string initiator_alias, Reply reply) {
 
 void Session::adopt(const datapath::Adoptable& running) {
     login_ = running.login;
+    // The kernel does not know what was agreed on; what we offered is the better guess.
+    if (!running.has_record) {
+        login_.params.default_time2wait = login_config(spec_.node).offer.default_time2wait;
+    }
     current_address_ = running.current_address;
     current_port_ = running.current_port;
     local_address_ = running.local_address;

@@ -36,7 +36,8 @@ record::Digest digest_wish(const std::optional<std::int64_t>& negotiated) {
 }
 
 // The record as far as the kernel knows it: what the caller's database does not have.
-record::Node record_of(const kernel::SessionView& view, const kernel::HostView& host) {
+record::Node record_of(const kernel::SessionView& view, const kernel::HostView& host,
+                       const kernel::SettingsView& settings) {
     record::Node node;
     node.name = view.target;
     node.tpgt = view.tpgt;
@@ -52,6 +53,10 @@ record::Node record_of(const kernel::SessionView& view, const kernel::HostView& 
     node.session.err_timeo.abort_timeout = view.abort_timeout;
     node.session.err_timeo.lu_reset_timeout = view.lu_reset_timeout;
     node.session.err_timeo.tgt_reset_timeout = view.target_reset_timeout;
+    take_over(node.conn[0].timeo.noop_out_interval, settings.ping_interval);
+    take_over(node.conn[0].timeo.noop_out_timeout, settings.ping_timeout);
+    take_over(node.session.iscsi.fast_abort, settings.fast_abort);
+    take_over(node.session.queue_depth, settings.queue_depth);
     auto& auth = node.session.auth;
     auth.username = view.username;
     auth.password = base::Secret(view.password);
@@ -61,7 +66,9 @@ record::Node record_of(const kernel::SessionView& view, const kernel::HostView& 
     take_over(node.session.iscsi.immediate_data, view.immediate_data);
     take_over(node.session.iscsi.first_burst_length, view.first_burst_len);
     take_over(node.session.iscsi.max_burst_length, view.max_burst_len);
+    take_over(node.session.iscsi.max_outstanding_r2t, view.max_outstanding_r2t);
     take_over(node.conn[0].iscsi.max_recv_data_segment_length, view.max_recv_dlength);
+    take_over(node.conn[0].iscsi.max_xmit_data_segment_length, view.max_xmit_dlength);
     return node;
 }
 
@@ -81,7 +88,7 @@ void KernelDataPath::find_running(std::function<void(std::vector<Adoptable>)> do
         if (!host || !sysfs_.transport(host->transport)) continue;
         Adoptable adoptable;
         adoptable.sid = view.sid;
-        adoptable.spec = {.node = record_of(view, *host),
+        adoptable.spec = {.node = record_of(view, *host, sysfs_.settings(view.sid, *view.host_no)),
                           .initiator_name = view.initiatorname,
                           .transport = host->transport};
         adoptable.has_record = false;
@@ -106,7 +113,7 @@ void KernelDataPath::take(SessionKey key, std::uint64_t sid) {
     auto session = std::make_unique<Session>();
     session->key = key;
     session->kernel = {*transport, view->sid, *view->host_no};
-    session->spec = {.node = record_of(*view, *host),
+    session->spec = {.node = record_of(*view, *host, sysfs_.settings(view->sid, *view->host_no)),
                      .initiator_name = view->initiatorname,
                      .transport = host->transport};
     session->bound = true;

@@ -240,6 +240,14 @@ std::optional<LiveView> Sysfs::live(std::uint32_t sid) const {
     return view;
 }
 
+SettingsView Sysfs::settings(std::uint32_t sid, std::uint32_t host_no) const {
+    const std::string connection = connection_directory(sid);
+    return {.ping_interval = number(connection, "recv_tmo"),
+            .ping_timeout = number(connection, "ping_tmo"),
+            .fast_abort = number(session_directory(sid), "fast_abort"),
+            .queue_depth = number(fmt::format("class/scsi_host/host{}", host_no), "cmd_per_lun")};
+}
+
 std::map<std::string, std::string> Sysfs::disks_by_device() const {
     std::map<std::string, std::string> found;
     const auto entries = files_->list(path("class/block"));

@@ -101,6 +101,15 @@ struct LiveView {
     std::int32_t recovery_timeout = -1;  // multipathd sets it
 };
 
+// What the initiator was told to do with a session, beyond what SessionView has; nullopt where the
+// kernel has no value.
+struct SettingsView {
+    std::optional<std::int64_t> ping_interval;  // seconds
+    std::optional<std::int64_t> ping_timeout;   // seconds
+    std::optional<std::int64_t> fast_abort;
+    std::optional<std::int64_t> queue_depth;
+};
+
 class Sysfs {
 public:
     // `root` is /sys, or a tree of a test. `files` must outlive the object.
@@ -121,6 +130,8 @@ public:
 
     // nullopt if there is no such session.
     std::optional<LiveView> live(std::uint32_t sid) const;
+
+    SettingsView settings(std::uint32_t sid, std::uint32_t host_no) const;
 
     std::vector<LunView> luns(std::uint32_t sid) const;
     // Those of many sessions, by host: much less work than luns() for each.

@@ -75,6 +75,21 @@ TEST_F(SysfsTest, TellsASessionThatIsBeingLoggedOut) {
     EXPECT_TRUE(sysfs.is_unbound(3));
 }
 
+TEST_F(SysfsTest, SettingsAreThoseOfSessionConnectionAndHost) {
+    add_session("7");
+    attribute("class/iscsi_session/session7/fast_abort", "0");
+    attribute("class/iscsi_connection/connection7:0/recv_tmo", "0");
+    attribute("class/scsi_host/host3/cmd_per_lun", "8");
+
+    const auto settings = Sysfs(root_).settings(7, 3);
+
+    EXPECT_EQ(settings.ping_interval, 0);
+    EXPECT_EQ(settings.ping_timeout, 5);
+    EXPECT_EQ(settings.fast_abort, 0);
+    EXPECT_EQ(settings.queue_depth, 8);
+    EXPECT_FALSE(Sysfs(root_).settings(8, 4).ping_interval);
+}
+
 TEST_F(SysfsTest, ASessionIsReadWithItsConnection) {
     add_session("7");
 
