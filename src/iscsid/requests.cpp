@@ -184,8 +184,11 @@ void Requests::run(const control::Rescan& rescan, const std::shared_ptr<Answers>
         }
         session->path().rescan(
             session->key(), [batch, i, sid](const base::Result<datapath::RescanDone>& result) {
-                if (!result)
-                    return batch->done(i, sid, result.error().code, result.error().message);
+                if (!result) {
+                    const base::Error& error = result.error();
+                    base::log(base::LogLevel::Warning, "session {}: scan: {}", sid, error.message);
+                    return batch->done(i, sid, error.code, error.message);
+                }
                 if (!result->problems.empty()) {
                     base::log(base::LogLevel::Warning, "session {}: {}", sid, result->problems);
                     batch->tell(control::Notice{static_cast<std::uint32_t>(i), result->problems});

@@ -2,6 +2,8 @@
 #include "os/thread.hpp"
 
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <memory>
@@ -34,6 +36,13 @@ base::Status start_detached(std::function<void()> work) {
     (void)owned.release();  // the thread's
     ::pthread_detach(thread);
     return {};
+}
+
+void keep_only_descriptor(int kept) {
+    if (::unshare(CLONE_FILES) != 0) return;  // all others' would be closed
+    const auto number = static_cast<unsigned>(kept);
+    if (number > 0) (void)::close_range(0, number - 1, 0);
+    (void)::close_range(number + 1, ~0U, 0);
 }
 
 }  // namespace iscsi::os

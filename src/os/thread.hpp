@@ -12,4 +12,9 @@ namespace iscsi::os {
 // there can be no more threads. The thread takes no signals.
 base::Status start_detached(std::function<void()> work);
 
+// For a thread that may be stuck in the kernel when the process is killed: gives it a table of
+// descriptors of its own, with none but `kept` in it. Else sockets and locks of the dead process
+// would stay taken until the thread wakes, and no successor could start.
+void keep_only_descriptor(int kept);
+
 }  // namespace iscsi::os

@@ -149,6 +149,8 @@ void KernelDataPath::wake(SessionKey key) {
     run_scan(key, {.sid = session->kernel.sid, .wake_only = true},
              [this, key](const base::Result<RescanDone>& done) {
                  if (done || done.error().code != ErrorCode::NoMemory) return;
+                 base::log(LogLevel::Warning, "{}; its disks are woken later",
+                           done.error().message);
                  const auto timer = std::make_shared<asio::steady_timer>(io_, kWakeRetryDelay);
                  timer->async_wait([this, key, timer, alive = std::weak_ptr(alive_)](auto) {
                      if (!alive.expired()) wake(key);

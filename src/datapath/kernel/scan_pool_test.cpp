@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "datapath/kernel/scan_pool.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
@@ -8,14 +9,27 @@
 #include <future>
 #include <optional>
 #include <thread>
+#include <vector>
+
+#include "os/fd.hpp"
+#include "os/thread.hpp"
 
 namespace iscsi::datapath::kernel {
 namespace {
 
+bool run_until(asio::io_context& io, const std::function<bool()>& done) {
+    constexpr std::chrono::seconds kPatience{20};  // only a failure takes that long
+    const auto work = asio::make_work_guard(io);
+    const auto limit = std::chrono::steady_clock::now() + kPatience;
+    while (!done() && std::chrono::steady_clock::now() < limit) {
+        io.run_one_for(std::chrono::milliseconds(20));
+    }
+    return done();
+}
+
 TEST(ScanPool, AnswersFromTheEventLoop) {
     asio::io_context io;
     ScanPool pool(io, [](const ScanRequest& request) { return ScanOutcome{request.sid, 1}; });
-    const auto work = asio::make_work_guard(io);
     std::optional<ScanOutcome> outcome;
     std::thread::id where;
 
@@ -23,9 +37,8 @@ TEST(ScanPool, AnswersFromTheEventLoop) {
         outcome = found.value();
         where = std::this_thread::get_id();
     });
-    io.run_one();
+    ASSERT_TRUE(run_until(io, [&] { return outcome.has_value(); }));
 
-    ASSERT_TRUE(outcome);
     EXPECT_EQ(outcome->luns, 5U);
     EXPECT_EQ(where, std::this_thread::get_id());
 }
@@ -72,16 +85,6 @@ private:
     std::shared_future<void> hang_ = over_.get_future().share();
     std::shared_ptr<std::atomic<int>> begun_ = std::make_shared<std::atomic<int>>(0);
 };
-
-bool run_until(asio::io_context& io, const std::function<bool()>& done) {
-    constexpr std::chrono::seconds kPatience{20};  // only a failure takes that long
-    const auto work = asio::make_work_guard(io);
-    const auto limit = std::chrono::steady_clock::now() + kPatience;
-    while (!done() && std::chrono::steady_clock::now() < limit) {
-        io.run_one_for(std::chrono::milliseconds(20));
-    }
-    return done();
-}
 
 TEST(ScanPool, SilentTargetsDelayNoOther) {
     Targets targets;
@@ -131,10 +134,84 @@ TEST(ScanPool, SaysThatThereCanBeNoThread) {
     pool.run({.sid = 1}, [&](const auto& found) { error = found.error(); });
     EXPECT_FALSE(error) << "handlers are called from the event loop";
 
-    io.run();
+    ASSERT_TRUE(run_until(io, [&] { return error.has_value(); }));
 
-    ASSERT_TRUE(error);
     EXPECT_EQ(error->message, "no thread");
+}
+
+TEST(ScanPool, AllWhoAskForAScanThatHasNotBegunGetTheOneAnswer) {
+    std::promise<void> release;
+    std::atomic<int> scans = 0;
+    asio::io_context io;
+    ScanPool pool(io, [&, hang = release.get_future().share()](const ScanRequest& request) {
+        hang.wait();
+        ++scans;
+        return ScanOutcome{static_cast<std::uint32_t>(request.queue_depth), 0};
+    });
+    std::vector<std::uint32_t> answers;
+    for (std::int32_t depth = 1; depth <= 10; ++depth) {
+        pool.run({.sid = 1, .queue_depth = depth},
+                 [&](const auto& found) { answers.push_back(found->luns); });
+    }
+    release.set_value();
+
+    ASSERT_TRUE(run_until(io, [&] { return answers.size() == 10; }));
+
+    EXPECT_LE(scans, 2) << "one that had begun, and one for all others";
+    EXPECT_EQ(answers.back(), 10U) << "as the latest of them wants it";
+}
+
+TEST(ScanPool, HundredsOfSilentTargetsDelayALoginByMoments) {
+    Targets targets;
+    asio::io_context io;
+    std::atomic<std::size_t> threads = 0;
+    ScanPool pool(io, targets.scan(), [&](std::function<void()> work) {
+        ++threads;
+        return os::start_detached(std::move(work));
+    });
+    for (std::uint32_t sid = 0; sid < 500; ++sid) pool.run({.sid = sid}, [](auto&&) {});
+    bool answered = false;
+    const auto began = std::chrono::steady_clock::now();
+    pool.run({.sid = 1234}, [&](auto&&) { answered = true; });
+
+    ASSERT_TRUE(run_until(io, [&] { return answered; }));
+
+    EXPECT_LE(threads, 2 * 500 + kScansMax);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 20 * kScanSlow);
+}
+
+TEST(ScanPool, SaysThatThereCanBeNoThreadBesideThoseThatHang) {
+    Targets targets;
+    asio::io_context io;
+    int left = 1;
+    ScanPool pool(io, targets.scan(), [&](std::function<void()> work) -> base::Status {
+        if (left-- > 0) return os::start_detached(std::move(work));
+        return base::fail(base::ErrorCode::NoMemory, "no thread");
+    });
+    pool.run({.sid = 1}, [](auto&&) {});
+    std::optional<base::Error> error;
+
+    pool.run({.sid = 1234}, [&](const auto& found) { error = found.error(); });
+
+    ASSERT_TRUE(run_until(io, [&] { return error.has_value(); }));
+    EXPECT_EQ(error->message, "no thread");
+}
+
+TEST(ScanPool, ScansHaveNoDescriptorOfTheProcess) {
+    const os::Fd ours(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    std::atomic<bool> theirs = true;
+    asio::io_context io;
+    ScanPool pool(io, [&](const ScanRequest&) {
+        theirs = ::fcntl(ours.get(), F_GETFD) >= 0;
+        return ScanOutcome{};
+    });
+    bool answered = false;
+
+    pool.run({.sid = 1}, [&](auto&&) { answered = true; });
+
+    ASSERT_TRUE(run_until(io, [&] { return answered; }));
+    EXPECT_FALSE(theirs);
+    EXPECT_GE(::fcntl(ours.get(), F_GETFD), 0);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "base/log.hpp"
 #include "os/fd.hpp"
 
 namespace iscsi::datapath::kernel {
@@ -15,9 +14,7 @@ namespace {
 // A LUN may vanish while it is written to: that is what a scan finds out, not an error.
 void write_attribute(const std::string& path, std::string_view value) {
     const os::Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!file || ::write(file.get(), value.data(), value.size()) < 0) {
-        base::log(base::LogLevel::Debug, "{}: cannot write {}", path, value);
-    }
+    if (file) (void)!::write(file.get(), value.data(), value.size());
 }
 
 bool given_up(const std::string& state) {

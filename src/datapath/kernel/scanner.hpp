@@ -24,7 +24,7 @@ struct ScanOutcome {
     std::uint32_t devices = 0;
 };
 
-// Blocks. Thread-safe: touches nothing but sysfs.
+// Blocks. Thread-safe: touches nothing but sysfs, and uses no descriptor but its own.
 ScanOutcome scan(const Sysfs& sysfs, const ScanRequest& request);
 
 }  // namespace iscsi::datapath::kernel

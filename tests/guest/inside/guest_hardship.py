@@ -129,9 +129,13 @@ def threads(pid):
 
 
 def asleep_in_the_kernel(pid):
-    """Threads of a process that not even SIGKILL wakes."""
-    states = [path.read_text().rpartition(")")[2].split()[0]
-              for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    """How many threads of a process not even SIGKILL wakes."""
+    states = []
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            states.append(path.read_text().rpartition(")")[2].split()[0])
+        except OSError:
+            pass  # it has just ended
     return states.count("D")
 
 
@@ -177,8 +181,7 @@ def test_iscsid_is_replaced_while_scans_hang(initiator, cable, silent_scans):
     assert asleep_in_the_kernel(old) == SILENT_SESSIONS
     assert len(initiator.sessions()) == SILENT_SESSIONS
     cable.join()
-    wait_for(lambda: not pathlib.Path(f"/proc/{old}/task").exists()
-             or asleep_in_the_kernel(old) == 0, _PATIENCE, "the scans to end")
+    wait_for(lambda: asleep_in_the_kernel(old) == 0, _PATIENCE, "the scans to end")
 
 
 # --- no thread to be had ---------------------------------------------------------------------------
