@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/numbers.hpp"
 
@@ -34,6 +35,10 @@ std::string_view without_prefix(std::string_view text) {
     return text;
 }
 
+std::unexpected<BadSessionId> bad(std::string message, int status) {
+    return std::unexpected(BadSessionId{std::move(message), status});
+}
+
 }  // namespace
 
 std::expected<std::uint64_t, BadSessionId> parse_session_id(const std::string& text) {
@@ -41,22 +46,27 @@ std::expected<std::uint64_t, BadSessionId> parse_session_id(const std::string& t
     if (number && *number > 0 && *number <= std::numeric_limits<std::int32_t>::max())
         return *number;
     std::error_code error;
-    const bool is_directory = std::filesystem::is_directory(text, error);
-    if (!is_directory) {
-        // Compat: the only place where open-iscsi ends with 1 for a usage error.
-        return std::unexpected(
-            BadSessionId{fmt::format("{} is an invalid session ID or path", text), 1});
+    // Compat: the only place where open-iscsi ends with 1 for a usage error.
+    if (!std::filesystem::exists(text, error)) {
+        return bad(fmt::format("{} is an invalid session ID or path", text), 1);
     }
+    if (!std::filesystem::is_directory(text, error)) {
+        return bad(fmt::format("{} is not a directory", text), 1);
+    }
+    constexpr int kInvalid = static_cast<int>(base::ErrorCode::Invalid);
     const auto real = std::filesystem::canonical(text, error);
-    const auto sid = error ? std::nullopt : sid_of_path(real);
-    if (!sid) {
-        return std::unexpected(
-            BadSessionId{fmt::format("Could not get dev for {}. Possible sysfs incompatibility.\n"
-                                     "invalid sid '{}'",
-                                     text.starts_with("/sys/") ? text.substr(4) : text, text),
-                         static_cast<int>(base::ErrorCode::Invalid)});
+    // Compat: a disk does not stand for its session.
+    const bool is_disk = text.starts_with("/sys/block/");
+    if (error || is_disk || !real.string().contains(kSessionPrefix)) {
+        return bad(fmt::format("Could not get dev for {}. Possible sysfs incompatibility.\n"
+                               "invalid sid '{}'",
+                               text.starts_with("/sys/") ? text.substr(4) : text, text),
+                   kInvalid);
     }
-    return *sid;
+    const auto sid = sid_of_path(real);
+    if (sid) return *sid;
+    return bad(fmt::format("Unable to find sid in path {}\ninvalid sid '{}'", text, text),
+               kInvalid);
 }
 
 }  // namespace iscsi::iscsiadm

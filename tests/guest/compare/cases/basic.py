@@ -7,6 +7,24 @@ from guest.compare.case import Case
 DISK = "iqn.2026-11.test:disk"
 ONE = ["disk@127.0.0.1"]
 
+# What is kept in adapters' own memory, which the host of a session in software has none of.
+HOST_TABLES = [
+    "-C flashnode", "-C flashnode -o show", "-C flashnode -x 1", "-C flashnode -o show -x 1",
+    "-C flashnode -o new", "-C flashnode -o new -A ipv4", "-C flashnode -o delete -x 1",
+    "-C flashnode -o update -x 1", "-C flashnode -o update -x 1 -n ipaddress -v 192.0.2.7",
+    "-C flashnode -o login -x 1", "-C flashnode -o logout -x 1",
+    "-C stats", "-C chap", "-C chap -o show", "-C chap -o show -x 1",
+    "-C chap -o new -n username -v me", "-C chap -o new -n username -v me -n password -v secret",
+    "-C chap -o update -x 1 -n username -v me -n password -v secret",
+    "-C chap -o update -n username_in -v me -n password_in -v secret",
+    "-C chap -o new -n username -v me -n username_in -v me",
+    "-C chap -o new -n host.auth.username -v me -n host.auth.password -v secret",
+    "-C chap -o update -x 1 -n host.auth.username_in -v me -n host.auth.password_in -v secret",
+    "-C chap -o new -n host.auth.username -v me -n host.auth.password_in -v secret",
+    "-C chap -o new -n host.auth.username -v me",
+    "-C chap -o delete", "-C chap -o delete -x 1", "-C chap -o delete -x 5000",
+]
+
 CASES = [
     Case("discovery", [
         "iscsiadm -m discovery -t st -p 127.0.0.1",
@@ -56,6 +74,19 @@ CASES = [
         "iscsiadm -m host -H {host1} -P 4",
         "iscsiadm -m host -H 4711",
         "iscsiadm -m host -H 4711 -P 1",
+    ], records=ONE),
+    Case("tables of a session's host", [
+        "iscsiadm -m node -l",
+        *("iscsiadm -m host -H {host1} " + words for words in HOST_TABLES),
+        *(f"iscsiadm -m host {words}" for words in ("-C flashnode", "-C stats", "-C chap -o show")),
+        "iscsiadm -m host -H 4711 -C stats",
+    ], records=ONE),
+    Case("odd ways to name a session", [
+        "iscsiadm -m node -l",
+        *(f"iscsiadm -m session -r {name}" for name in (
+            "4294967296", "2147483648", "18446744073709551617",
+            "/dev/null", "/dev/sda", "/etc/passwd", "/sys/block", "/sys/block/sda/device",
+            "/sys/class/iscsi_session", "/nowhere")),
     ], records=ONE),
     Case("questions about a session", [
         "iscsiadm -m node -l",
