@@ -39,7 +39,10 @@ base::Result<std::string> bound_netdev(const record::Iface& iface) {
 }  // namespace
 
 LoginRun::LoginRun(asio::io_context& io, record::Node node, Handlers handlers)
-    : node_(std::move(node)), handlers_(std::move(handlers)), socket_(io), timer_(io) {}
+    : DrivenLogin(io, std::move(handlers.login_event)),
+      node_(std::move(node)),
+      handlers_(std::move(handlers)),
+      socket_(io) {}
 
 void LoginRun::connect(const Addresses& addresses, std::uint16_t port) {
     for (const auto& address : addresses) endpoints_.emplace_back(address, port);
@@ -100,7 +103,7 @@ void LoginRun::on_connect(asio::error_code error) {
 }
 
 void LoginRun::log_in(session::LoginConfig config, base::Random& random) {
-    engine_.emplace(std::move(config), random, now());
+    make_engine(std::move(config), random);
     pump();
 }
 
@@ -143,29 +146,6 @@ void LoginRun::receive() {
             engine_->on_received(count, now());
             pump();
         });
-}
-
-void LoginRun::arm_timer() {
-    timer_.expires_at(engine_->deadline());
-    timer_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
-        if (error || alive.expired()) return;
-        engine_->on_deadline(now());
-        // A read or write is still under way and its completion goes on with pump(); only the end
-        // of the login must not wait for it.
-        if (drain() && !engine_->done()) arm_timer();
-    });
-}
-
-bool LoginRun::drain() {
-    const std::weak_ptr alive(alive_);
-    while (auto event = engine_->next_event()) {
-        const bool last = !std::holds_alternative<session::Notice>(*event);
-        if (last) timer_.cancel();
-        handlers_.login_event(std::move(*event));
-        if (alive.expired()) return false;
-        if (last) return true;
-    }
-    return true;
 }
 
 os::Fd LoginRun::take_socket() {

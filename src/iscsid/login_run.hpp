@@ -5,14 +5,12 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/random.hpp"
+#include "iscsid/driven_login.hpp"
 #include "iscsid/resolver.hpp"
 #include "os/fd.hpp"
 #include "record/node.hpp"
@@ -21,21 +19,18 @@
 
 namespace iscsi::iscsid {
 
-class LoginRun {
+class LoginRun : public DrivenLogin {
 public:
     // Called from the event loop. The run may be destroyed inside each of them.
     struct Handlers {
         std::function<void()> connected;
         std::function<void(std::string why)> connect_failed;
-        std::function<void(session::LoginEngine::Event)> login_event;
+        EventHandler login_event;
         std::function<void(std::string why)> broken;  // in the middle of the login
     };
 
     // `node`: bindings and socket options. Only its iface and conn[0].tcp are looked at.
     LoginRun(asio::io_context& io, record::Node node, Handlers handlers);
-    ~LoginRun() = default;
-    LoginRun(const LoginRun&) = delete;
-    LoginRun& operator=(const LoginRun&) = delete;
 
     // To the first of them that answers.
     void connect(const Addresses& addresses, std::uint16_t port);
@@ -56,21 +51,15 @@ private:
     void pump();
     void send();
     void receive();
-    void arm_timer();
-    // False when a handler has destroyed this object.
-    bool drain();
 
     record::Node node_;
     Handlers handlers_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // handlers of Asio look at it
     asio::ip::tcp::socket socket_;
-    asio::steady_timer timer_;
     std::vector<asio::ip::tcp::endpoint> endpoints_;
     std::size_t next_endpoint_ = 0;
     std::string last_problem_;
     asio::ip::tcp::endpoint remote_;
     asio::ip::tcp::endpoint local_;
-    std::optional<session::LoginEngine> engine_;
     std::vector<asio::const_buffer> gather_;
 };
 

@@ -14,10 +14,13 @@ using os::now;
 
 PduLogin::PduLogin(asio::io_context& io, datapath::DataPath& path, datapath::SessionKey key,
                    Handlers handlers)
-    : path_(path), key_(key), handlers_(std::move(handlers)), timer_(io) {}
+    : DrivenLogin(io, std::move(handlers.login_event)),
+      path_(path),
+      key_(key),
+      broken_(std::move(handlers.broken)) {}
 
 void PduLogin::log_in(session::LoginConfig config, base::Random& random) {
-    engine_.emplace(std::move(config), random, now());
+    make_engine(std::move(config), random);
     pump();
 }
 
@@ -40,7 +43,7 @@ void PduLogin::on_pdu(const datapath::ReceivedPdu& pdu) {
 
 void PduLogin::pump() {
     if (!drain() || engine_->done()) return;
-    if (const auto sent = send(); !sent) return handlers_.broken(sent.error().message);
+    if (const auto sent = send(); !sent) return broken_(sent.error().message);
     if (drain() && !engine_->done()) arm_timer();
 }
 
@@ -57,27 +60,6 @@ base::Status PduLogin::send() {
     ISCSI_TRY_VOID(path_.send_pdu(key_, bhs, data));
     engine_->on_sent(bytes.size(), now());
     return {};
-}
-
-void PduLogin::arm_timer() {
-    timer_.expires_at(engine_->deadline());
-    timer_.async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
-        if (error || alive.expired()) return;
-        engine_->on_deadline(now());
-        if (drain() && !engine_->done()) arm_timer();
-    });
-}
-
-bool PduLogin::drain() {
-    const std::weak_ptr alive(alive_);
-    while (auto event = engine_->next_event()) {
-        const bool last = !std::holds_alternative<session::Notice>(*event);
-        if (last) timer_.cancel();
-        handlers_.login_event(std::move(*event));
-        if (alive.expired()) return false;
-        if (last) return true;
-    }
-    return true;
 }
 
 }  // namespace iscsi::iscsid
