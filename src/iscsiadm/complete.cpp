@@ -122,6 +122,21 @@ Words listed_words(const OptionInfo& option) {
     return {parts.begin(), parts.end()};
 }
 
+Words level_words(const Before& before) {
+    constexpr int kLevels = 5;
+    int levels = 2;
+    if (before.mode == Mode::Session || before.mode == Mode::Host) levels = kLevels;
+    if (before.mode == Mode::Session) --levels;
+    Words words;
+    for (int level = 0; level < levels; ++level) words.push_back(fmt::to_string(level));
+    return words;
+}
+
+Words submode_words(const Before& before) {
+    if (before.mode == Mode::Iface) return {"ping"};
+    return {"chap", "flashnode", "stats"};
+}
+
 bool discovers(const Before& before) {
     return before.mode == Mode::Discovery || before.mode == Mode::DiscoveryDb;
 }
@@ -149,7 +164,9 @@ Words values_for(const OptionInfo& option, const Before& before, LiveState& stat
         case 'v':
             return values(before);
         case 'P':
-            return {"0", "1", "2", "3"};
+            return level_words(before);
+        case 'C':
+            return submode_words(before);
         case 'k':
             return {"0"};
         default:

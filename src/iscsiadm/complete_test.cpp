@@ -90,8 +90,11 @@ TEST(Completion, KeysAndTheirValues) {
 TEST(Completion, WordsThatTheTableOfOptionsLists) {
     EXPECT_THAT(completed({"-m", "node", "--logoutall", ""}),
                 ElementsAre("all", "automatic", "manual"));
-    EXPECT_THAT(completed({"-m", "host", "-C", ""}),
-                ElementsAre("chap", "flashnode", "ping", "stats"));
+    EXPECT_THAT(completed({"-m", "host", "-C", ""}), ElementsAre("chap", "flashnode", "stats"));
+    EXPECT_THAT(completed({"-m", "iface", "-C", ""}), ElementsAre("ping"));
+    EXPECT_THAT(completed({"-m", "node", "-P", ""}), ElementsAre("0", "1"));
+    EXPECT_THAT(completed({"-m", "session", "-P", ""}), ElementsAre("0", "1", "2", "3"));
+    EXPECT_THAT(completed({"-m", "host", "-P", ""}), ElementsAre("0", "1", "2", "3", "4"));
     EXPECT_THAT(completed({"-m", "iface", "-a", ""}), IsEmpty());
 }
 

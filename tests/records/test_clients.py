@@ -167,3 +167,24 @@ def test_libvirts_commands(box, machine):
     machine.adm("--mode", "session", "-r", matches[0][1], "-R").ok()
     machine.adm(*f"{node} --interface {iface} --logout".split()).ok()
     assert machine.adm(*"--mode session".split()).rc == 21
+
+
+def test_blivets_commands(box, machine):
+    """The installer's, which shares udisks2's library for the rest: ifaces bound to devices, and
+    the whole database copied to the system that it installs."""
+    for number in (0, 1):
+        machine.adm("-m", "iface", "-I", f"iface{number}", "--op=new").ok()
+        machine.adm("-m", "iface", "-I", f"iface{number}", "--op=update", "-n",
+                    "iface.net_ifacename", "-v", f"eth{number}").ok()
+    listed = machine.adm("-m", "iface", "-P", "0").ok().out
+    assert "iface1 tcp,<empty>,<empty>,eth1,<empty>\n" in listed
+    machine.adm("-m", "node", "-T", "iqn.2026-11.test:disk1", "-p", PORTAL, "-I", "iface1",
+                "--op=new").ok()
+    box.run(["cp", "-a", "/etc/iscsi", "/run/copy"]).ok()
+
+    done = machine.adm("-m", "iface", "-I", "iface1", "--op=delete")
+
+    assert done.rc == 0 and done.err == ""
+    assert machine.adm("-m", "node").rc == 21
+    box.run(["sh", "-c", "rm -r /etc/iscsi/* && cp -a /run/copy/. /etc/iscsi"]).ok()
+    assert machine.adm("-m", "node").ok().out == f"{PORTAL},4294967295 iqn.2026-11.test:disk1\n"
