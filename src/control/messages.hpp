@@ -21,6 +21,10 @@
 
 namespace iscsi::control {
 
+// From here on they are no sessions' numbers, but stand for logins that have not reached their
+// target. A data path may have no session for such a one; it can be logged out nevertheless.
+inline constexpr std::uint64_t kFirstUnmadeSid = 2'000'000'000;
+
 // Abstract name, without the leading NUL. kSocketVariable in the environment overrides it.
 inline constexpr std::string_view kSocketName = "ISCSIADM_ABSTRACT_NAMESPACE";
 inline constexpr const char* kSocketVariable = "ISCSID_SOCKET";

@@ -3,7 +3,7 @@
 
 namespace iscsi::datapath {
 
-base::Status DataPath::bind(SessionKey /*key*/, ConnectedSocket /*socket*/) {
+base::Result<std::uint64_t> DataPath::bind(SessionKey /*key*/, ConnectedSocket /*socket*/) {
     return base::fail(base::ErrorCode::NotSupported, "the {} data path takes logged-in sockets",
                       name());
 }

@@ -147,7 +147,9 @@ public:
     virtual bool carries_login() const { return false; }
     // NOLINTNEXTLINE(performance-unnecessary-value-param)
     virtual void set_pdu_handler(PduHandler /*handler*/) {}
-    virtual base::Status bind(SessionKey key, ConnectedSocket socket);
+    // Of bind(): the session's number. A path that Created{0} makes its session with its first
+    // connection, so that nobody sees one that has no target yet.
+    virtual base::Result<std::uint64_t> bind(SessionKey key, ConnectedSocket socket);
     virtual base::Status send_pdu(SessionKey key, const proto::Bhs& bhs, base::ConstByteSpan data);
 
     // Makes a session without connection: Created or CreateFailed. After CreateFailed the key is

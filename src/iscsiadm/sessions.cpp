@@ -39,8 +39,13 @@ base::Result<SessionList> list_sessions(Daemon& daemon, const control::ListSessi
     const auto take = [&](const control::Answer& answer) {
         const auto* session = std::get_if<control::SessionInfo>(&answer);
         if (session == nullptr) return;
-        if (session->data_path != kKernelPath) return sessions.push_back(*session);
-        told[session->sid] = *session;
+        const bool in_sysfs =
+            session->data_path == kKernelPath && session->sid < control::kFirstUnmadeSid;
+        if (in_sysfs) {
+            told[session->sid] = *session;
+        } else {
+            sessions.push_back(*session);
+        }
     };
     auto done = daemon.ask(request, WhenDown::LeaveIt, take);
     if (!done && done.error().code == base::ErrorCode::DaemonNotConnected) {

@@ -166,8 +166,9 @@ void Registry::adopt_running(datapath::DataPath& path,
 std::vector<Session*> Registry::listed(bool unfinished) {
     std::vector<Session*> out;
     for (auto& [key, session] : sessions_) {
-        if (session->sid() == 0) continue;  // its data path has not given it one yet
-        if (unfinished || session->supervisor().is_listed()) out.push_back(session.get());
+        if (session->supervisor().state() == session::SupervisorState::Creating) continue;
+        const bool listed = session->has_number() && session->supervisor().is_listed();
+        if (unfinished || listed) out.push_back(session.get());
     }
     std::ranges::sort(out, {}, &Session::sid);
     return out;
@@ -175,7 +176,7 @@ std::vector<Session*> Registry::listed(bool unfinished) {
 
 Session* Registry::find(std::uint64_t sid) {
     for (auto& [key, session] : sessions_) {
-        if (sid != 0 && session->sid() == sid) return session.get();
+        if (session->sid() == sid) return session.get();
     }
     return nullptr;
 }

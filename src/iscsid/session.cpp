@@ -138,9 +138,9 @@ void Session::perform(const session::StartLogin& action) {
     session::LoginConfig config = login_config(spec_.node);
     config.initiator_name = spec_.initiator_name;
     config.initiator_alias = initiator_alias_;
-    config.isid = session::isid_for_session(static_cast<std::uint32_t>(sid()));
     config.login_deadline = action.deadline;
     if (path_.carries_login()) return log_in_through_path(action.attempt, std::move(config));
+    config.isid = session::isid_for_session(static_cast<std::uint32_t>(sid()));
     run_->log_in(std::move(config), around_.random);
 }
 
@@ -169,6 +169,8 @@ void Session::log_in_through_path(std::uint64_t attempt, session::LoginConfig co
                                          .current_address = current_address_,
                                          .current_port = current_port_,
                                          .local_address = local_address_});
+    if (bound) supervisor_.note_sid(*bound);
+    config.isid = session::isid_for_session(static_cast<std::uint32_t>(sid()));
     // The supervisor hears of it from the event loop: this is one of its own actions.
     asio::post(around_.io, [this, attempt, bound, config = std::move(config),
                             alive = std::weak_ptr(alive_)]() mutable {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "control/messages.hpp"
 #include "datapath/data_path.hpp"
 #include "iscsid/known_addresses.hpp"
 #include "iscsid/login_run.hpp"
@@ -50,7 +51,11 @@ public:
     // Part of a login that travels through the data path.
     void on_pdu(const datapath::ReceivedPdu& pdu);
 
-    std::uint64_t sid() const { return supervisor_.sid(); }
+    // Once it has reached its target for the first time; it has a stand-in for a number before.
+    bool has_number() const { return supervisor_.sid() != 0; }
+    std::uint64_t sid() const {
+        return has_number() ? supervisor_.sid() : control::kFirstUnmadeSid + key_.value;
+    }
     datapath::SessionKey key() const { return key_; }
     datapath::DataPath& path() const { return path_; }
     const datapath::SessionSpec& spec() const { return spec_; }

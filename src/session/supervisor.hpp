@@ -213,7 +213,10 @@ public:
     SupervisorState state() const { return state_; }
     Purpose purpose() const { return purpose_; }
     bool redirected() const { return redirects_ > 0; }  // on the way to where the target sent us
+    // 0: the data path has made no session yet.
     std::uint64_t sid() const { return sid_; }
+    // Of a session that its data path has made with the first connection.
+    void note_sid(std::uint64_t sid) { sid_ = sid; }
     // Whether it has ever carried commands.
     bool has_run() const { return has_run_; }
     // Whether it is listed: open-iscsi's sessions come to be when the target has been reached.

@@ -81,30 +81,35 @@ void KernelDataPath::report_later(SessionKey key, session::DataPathEvent event) 
 }
 
 void KernelDataPath::create(SessionKey key, SessionSpec spec) {
-    const auto fail = [&](const base::Error& error) {
-        report_later(key, session::CreateFailed{error.code, error.message});
-    };
     const auto transport = find_transport(spec.node.iface.transport_name);
-    if (!transport) return fail(transport.error());
-    const auto created = operations_.create(*transport, spec.node.session);
-    if (!created) return fail(created.error());
-    if (!kernel::set_xmit_priority(created->host_no, spec.node.session.xmit_thread_priority)) {
-        base::log(LogLevel::Error,
-                  "Could not set session{} priority. READ/WRITE throughput and latency could be "
-                  "affected.",
-                  created->sid);
+    if (!transport) {
+        return report_later(
+            key, session::CreateFailed{transport.error().code, transport.error().message});
     }
     auto session = std::make_unique<Session>();
     session->key = key;
-    session->kernel = *created;
+    session->kernel.transport = *transport;
     session->spec = std::move(spec);
     sessions_[key] = std::move(session);
-    report_later(key, session::Created{created->sid});
+    report_later(key, session::Created{0});
 }
 
-base::Status KernelDataPath::bind(SessionKey key, ConnectedSocket socket) {
+base::Status KernelDataPath::make(Session& session) {
+    const auto& settings = session.spec.node.session;
+    ISCSI_TRY(session.kernel, operations_.create(session.kernel.transport, settings));
+    if (!kernel::set_xmit_priority(session.kernel.host_no, settings.xmit_thread_priority)) {
+        base::log(LogLevel::Error,
+                  "Could not set session{} priority. READ/WRITE throughput and latency could be "
+                  "affected.",
+                  session.kernel.sid);
+    }
+    return {};
+}
+
+base::Result<std::uint64_t> KernelDataPath::bind(SessionKey key, ConnectedSocket socket) {
     Session* session = find(key);
     if (session == nullptr) return base::fail(ErrorCode::SessionNotFound, "the session has ended");
+    if (!session->made()) ISCSI_TRY_VOID(make(*session));
     // The kernel refuses a second socket (ENOTCONN) until the first connection is stopped.
     if (session->bound) stop(key, StopMode::Recover);
     session->generation = socket.generation;
@@ -112,9 +117,10 @@ base::Status KernelDataPath::bind(SessionKey key, ConnectedSocket socket) {
     session->started = false;
     session->bound = true;
     // From here on the kernel has its own reference of the socket.
-    return operations_.bind(
+    ISCSI_TRY_VOID(operations_.bind(
         session->kernel, socket.socket.get(),
-        {.node = &session->spec.node, .initiator_name = session->spec.initiator_name});
+        {.node = &session->spec.node, .initiator_name = session->spec.initiator_name}));
+    return session->kernel.sid;
 }
 
 base::Status KernelDataPath::send_pdu(SessionKey key, const proto::Bhs& bhs,
@@ -175,8 +181,10 @@ void KernelDataPath::stop(SessionKey key, StopMode mode) {
 }
 
 void KernelDataPath::destroy(Session& session) {
-    const auto destroyed = operations_.destroy(session.kernel, session.bound);
-    if (!destroyed) base::log(LogLevel::Error, "{}", destroyed.error().message);
+    if (session.made()) {
+        const auto destroyed = operations_.destroy(session.kernel, session.bound);
+        if (!destroyed) base::log(LogLevel::Error, "{}", destroyed.error().message);
+    }
     sessions_.erase(session.key);
 }
 
@@ -197,7 +205,8 @@ void KernelDataPath::logout(SessionKey key, seconds timeout) {
     // The kernel flushes and removes the devices; SessionUnbound tells when that is done. How long
     // it takes is the devices' business, so no limit yet. Where an earlier iscsid has come as far
     // there is nothing to be told any more.
-    if (!sysfs_.is_unbound(session->kernel.sid) && operations_.unbind(session->kernel)) return;
+    const bool has_devices = session->made() && !sysfs_.is_unbound(session->kernel.sid);
+    if (has_devices && operations_.unbind(session->kernel)) return;
     send_logout(*session, proto::LogoutReason::CloseSession);
 }
 
@@ -255,7 +264,7 @@ void KernelDataPath::finish_logout(Session& session) {
 
 void KernelDataPath::rescan(SessionKey key, Handler<RescanDone> done) {
     Session* session = find(key);
-    if (session == nullptr) {
+    if (session == nullptr || !session->made()) {
         return later([done = std::move(done)] {
             done(base::fail(ErrorCode::SessionNotFound, "no session"));
         });
@@ -286,7 +295,9 @@ void KernelDataPath::stats(SessionKey key, Handler<Stats> done) {
     const auto answer = [&](base::Result<Stats> result) {
         later([done = std::move(done), result = std::move(result)] { done(result); });
     };
-    if (session == nullptr) return answer(base::fail(ErrorCode::SessionNotFound, "no session"));
+    if (session == nullptr || !session->made()) {
+        return answer(base::fail(ErrorCode::SessionNotFound, "no session"));
+    }
     const auto payload = channel_.stats(session->kernel.connection());
     if (!payload) return answer(std::unexpected(payload.error()));
     const auto counters = kernel::decode_stats(payload->bytes);

@@ -39,7 +39,7 @@ public:
     void set_pdu_handler(PduHandler handler) override { on_pdu_ = std::move(handler); }
 
     void create(SessionKey key, SessionSpec spec) override;
-    base::Status bind(SessionKey key, ConnectedSocket socket) override;
+    base::Result<std::uint64_t> bind(SessionKey key, ConnectedSocket socket) override;
     base::Status send_pdu(SessionKey key, const proto::Bhs& bhs, base::ConstByteSpan data) override;
     void start(SessionKey key, LoggedInConnection connection) override;
     void stop(SessionKey key, StopMode mode) override;
@@ -58,6 +58,7 @@ private:
     struct Session;
 
     KernelDataPath(asio::io_context& io, kernel::Channel channel);
+    base::Status make(Session& session);
 
     Session* find(SessionKey key);
     Session* find_sid(std::uint32_t sid);

@@ -10,7 +10,7 @@ namespace iscsi::datapath {
 
 struct KernelDataPath::Session {
     SessionKey key;
-    kernel::KernelSession kernel;
+    kernel::KernelSession kernel;  // without a number until its first connection
     SessionSpec spec;
     std::uint64_t generation = 0;  // of the connection that is bound, or was last
     bool bound = false;            // the kernel has a socket
@@ -20,6 +20,8 @@ struct KernelDataPath::Session {
     std::chrono::seconds closing_timeout{0};
     std::uint32_t login_tag = 0;  // of the request under way: the kernel puts its own into it
     std::unique_ptr<asio::steady_timer> limit;
+
+    bool made() const { return kernel.sid != 0; }
 };
 
 }  // namespace iscsi::datapath
