@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What programs that drive iscsiadm rely on where it needs sessions, point by point."""
 
+import pathlib
 import subprocess
 
 from beds.proc import wait_for
@@ -101,3 +102,22 @@ def test_a_login_honours_its_times(machine):
     result = machine.adm(f"{silent} --login")
 
     assert result.rc == 11 and 1.5 < result.seconds < 8, result
+
+
+def test_a_target_that_cannot_be_reached_is_no_session(machine):
+    """No listing shows one, the reference's neither; the login can be ended all the same."""
+    name, portal = "iqn.2026-11.test:none", "127.0.0.9:3260"
+    machine.adm(f"-m node -T {name} -p {portal},1 -o new").ok()
+    log = pathlib.Path("/out/iscsid.log")
+    before = log.stat().st_size
+    login = subprocess.Popen(["iscsiadm", "-m", "node", "-T", name, "--login"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    refused = f"connect to {portal} failed"
+    wait_for(lambda: refused in log.read_text()[before:], 10, "the first attempt")
+
+    assert bed.sids() == []
+    assert machine.adm("-m session").rc == 21
+    assert machine.adm(f"-m node -T {name} -o delete").rc == 15
+    assert machine.adm(f"-m node -T {name} -u").rc == 0
+    assert login.wait(10) == 9
+    machine.adm(f"-m node -T {name} -o delete").ok()
