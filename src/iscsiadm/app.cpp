@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsiadm/app.hpp"
 
+#include <syslog.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "iscsiadm/sessions.hpp"
+#include "os/log_socket.hpp"
 #include "os/resolve.hpp"
 
 namespace iscsi::iscsiadm {
@@ -17,9 +20,16 @@ App::App(const Command& command, Output& output, store::Paths paths)
       daemon_(store_.paths().config_file()) {
     store_.set_same_address(os::same_address);
     store_.set_in_use([this](const record::Node& node) { return in_use(node); });
-    store_.set_on_warning([this](const std::string& path, const record::Warning& warning) {
-        output_.error("{}: {}", path, warning.text);
-    });
+    store_.set_on_warning(
+        [this](const std::string& path, const record::Warning& warning) { warn(path, warning); });
+}
+
+void App::warn(const std::string& path, const record::Warning& warning) {
+    const auto text = fmt::format("{}: {}", path, warning.text);
+    if (warning.line != 0) return output_.error_text(text);
+    // Nothing is wrong with the command: somebody else could read or change a file.
+    output_.notice(text);
+    os::LogSocket("iscsiadm").write(LOG_WARNING, text);
 }
 
 const store::Conf& App::conf() {
@@ -31,7 +41,7 @@ const store::Conf& App::conf() {
     auto loaded = store::load_conf(os::system_files(), path);
     // Compat: no file is no fault, the built-in defaults serve.
     conf_ = loaded ? std::move(*loaded) : store::Conf{};
-    for (const auto& warning : conf_->warnings) output_.error("{}: {}", path, warning.text);
+    for (const auto& warning : conf_->warnings) warn(path, warning);
     return *conf_;
 }
 

@@ -68,6 +68,7 @@ public:
     int fail(base::ErrorCode code, std::string_view message);
 
 private:
+    void warn(const std::string& path, const record::Warning& warning);
     const Command& command_;
     Output& output_;
     std::unique_ptr<Report> report_;

@@ -23,6 +23,8 @@ int one_record(App& app) {
     const auto& command = app.command();
     const auto id = discovery_id(command);
     auto found = app.store().load_send_targets(id);
+    // What has lost its record can still be deleted.
+    if (!found && app.command().ops.is(Op::Delete) && app.store().remove_send_targets(id)) return 0;
     if (!found) {
         return usage(app, fmt::format("Discovery record [{},{}] not found!", id.address, id.port));
     }

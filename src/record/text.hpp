@@ -19,7 +19,7 @@ namespace iscsi::record {
 // Something wrong in a text that did not stop the reading; where open-iscsi notices it, worded as
 // there.
 struct Warning {
-    std::size_t line;  // from 1
+    std::size_t line;  // from 1; 0: the text is fine, but not for others' eyes or hands
     std::string text;
     bool operator==(const Warning&) const = default;
 };
