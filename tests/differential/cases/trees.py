@@ -36,7 +36,8 @@ CASES = with_differences([
         "iscsiadm -m discovery", "iscsiadm -m discovery -P 1", "iscsiadm -m discoverydb",
         "iscsiadm -m discoverydb -P 1", f"{_DB} -o show", f"{_DB} -o new",
         f"{_DB} -o update -n discovery.startup -v automatic", f"{_DB} -o delete",
-        f"{_ISNS} -o show", f"{_ISNS} -o new", f"{_ISNS} -o delete"]),
+        f"{_ISNS} -o show", f"{_ISNS} -o new", f"{_ISNS} -o delete",
+        "iscsiadm -m discovery -p 10.0.0.6 -o delete"]),
     Case("update leaves odd numbers alone", [
         f"iscsiadm -m node -T {_A} -o update -n node.startup -v automatic",
         f"iscsiadm -m node -T {_A} -o update -n node.session.queue_depth -v 7"],
@@ -61,5 +62,6 @@ CASES = with_differences([
         f"file for a portal: {_NODE} -o new",
         f"half a discovery: {_DB} -o delete",
         f"half a discovery: {_ISNS} -o delete",
+        "half a discovery: iscsiadm -m discovery -p 10.0.0.6 -o delete",
     ],
 })
