@@ -176,7 +176,12 @@ void Session::log_in_through_path(std::uint64_t attempt, session::LoginConfig co
                             alive = std::weak_ptr(alive_)]() mutable {
         if (alive.expired() || !pdu_login_ || pdu_attempt_ != attempt) return;
         if (bound) return pdu_login_->log_in(std::move(config), around_.random);
-        supervisor_.on_login_broken(attempt, bound.error().message, now());
+        const auto& error = bound.error();
+        if (has_number()) {
+            supervisor_.on_login_broken(attempt, error.message, now());
+        } else {
+            supervisor_.on_data_path(session::CreateFailed{error.code, error.message}, now());
+        }
         act();
     });
 }

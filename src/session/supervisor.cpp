@@ -274,7 +274,9 @@ void Supervisor::on_event(const Created& event, Instant now) {
     connect(now);
 }
 
-void Supervisor::on_event(const CreateFailed& event, Instant) {
+void Supervisor::on_event(const CreateFailed& event, Instant now) {
+    // Some make their session with the first connection.
+    if (state_ == State::LoggingIn && sid_ == 0) return terminate(event.code, event.message, now);
     if (state_ != State::Creating) return;
     state_ = State::Ended;
     reply_login(event.code, event.message);

@@ -183,6 +183,29 @@ TEST(FirstLogin, WithoutADataPathFailsWithItsCode) {
     EXPECT_EQ(bench.state(), State::Ended);
 }
 
+TEST(FirstLogin, EndsWhereTheDataPathCannotMakeItsSessionOnceConnected) {
+    Supervised bench;
+    bench.supervisor.begin();
+    bench.event(Created{.sid = 0});
+    bench.connected();
+    bench.event(CreateFailed{ErrorCode::Internal, "no memory"});
+    EXPECT_EQ(bench.state(), State::Ending);
+
+    EXPECT_EQ(reply_after_gone(bench), (ReplyLogin{ErrorCode::Internal, "no memory"}));
+    EXPECT_EQ(bench.state(), State::Ended);
+}
+
+TEST(FirstLogin, HasItsNumberWithTheFirstConnectionOfSuchAPath) {
+    Supervised bench;
+    bench.supervisor.begin();
+    bench.event(Created{.sid = 0});
+    bench.connected();
+    bench.supervisor.note_sid(8);
+    bench.event(CreateFailed{ErrorCode::Internal, "too late"});
+    EXPECT_EQ(bench.state(), State::LoggingIn);
+    EXPECT_EQ(bench.supervisor.sid(), 8U);
+}
+
 TEST(FirstLogin, ARefusedConnectIsTriedAgainAfterThreeSeconds) {
     Supervised bench;
     bench.begin();

@@ -117,19 +117,3 @@ def test_a_restarted_daemon_goes_by_the_record(found):
     found.adm("-m session -R").ok()
 
     assert shown(sid) == before
-
-
-def test_without_a_record_a_restarted_daemon_goes_by_the_configuration(found):
-    found.login().ok()
-    [sid] = bed.sids()
-    kill(found)
-    for path in (bed.ETC / "nodes" / DISK).rglob("default"):
-        path.unlink()
-    found.set_conf({"node.conn[0].timeo.noop_out_interval": 21,
-                    "node.conn[0].timeo.noop_out_timeout": 22})
-
-    start(found)
-    reconnect(sid)
-
-    assert (bed.attribute(sid, "recv_tmo", "connection"),
-            bed.attribute(sid, "ping_tmo", "connection")) == ("21", "22")
