@@ -25,7 +25,7 @@ namespace legacy = control::legacy;
 namespace {
 
 constexpr std::size_t kChunkBytes = 4096;
-constexpr std::size_t kDiscardBytesMax{256U * 1024};
+constexpr std::size_t kDiscardBytesMax = 256UL * 1024;
 // After the descriptors have run out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 // A fixed-size request comes in one piece: when nothing has followed for so long, it was all.

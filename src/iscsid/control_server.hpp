@@ -21,10 +21,10 @@ namespace iscsi::iscsid {
 // Clients connected at the same time; one that has not asked anything makes room.
 inline constexpr std::size_t kClientsMax = 4096;
 // Answers not yet read by a client, and by all of them; who goes over it is dropped.
-inline constexpr std::size_t kBacklogBytesMax{64U * 1024 * 1024};
-inline constexpr std::size_t kBacklogBytesTotalMax{256U * 1024 * 1024};
+inline constexpr std::size_t kBacklogBytesMax = 64UL * 1024 * 1024;
+inline constexpr std::size_t kBacklogBytesTotalMax = 256UL * 1024 * 1024;
 // Requests being received, all clients together; who asks for more waits no longer.
-inline constexpr std::size_t kIncomingBytesMax{64U * 1024 * 1024};
+inline constexpr std::size_t kIncomingBytesMax = 64UL * 1024 * 1024;
 
 class ControlServer {
 public:

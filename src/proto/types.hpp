@@ -10,9 +10,9 @@
 
 namespace iscsi::proto {
 
-inline constexpr std::size_t kBhsBytes = 48;           // section 11.2
-inline constexpr std::size_t kDigestBytes = 4;         // section 11.2.3
-inline constexpr std::size_t kAhsBytesMax{255U * 4U};  // TotalAHSLength counts words of four
+inline constexpr std::size_t kBhsBytes = 48;            // section 11.2
+inline constexpr std::size_t kDigestBytes = 4;          // section 11.2.3
+inline constexpr std::size_t kAhsBytesMax = 255UL * 4;  // TotalAHSLength counts words of four
 inline constexpr std::uint32_t kReservedTag = 0xffff'ffff;
 inline constexpr std::uint32_t kSegmentLengthMax = 0xff'ffff;  // 24 bit fields
 

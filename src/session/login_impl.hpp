@@ -18,7 +18,7 @@ namespace iscsi::session {
 // Section 6.3: until negotiated otherwise, which never happens before the login is over, each side
 // takes this much.
 inline constexpr std::uint32_t kLoginDataBytesMax = 8192;
-inline constexpr std::size_t kLoginTextBytesMax{64U * 1024};  // of one text, joined by the C bit
+inline constexpr std::size_t kLoginTextBytesMax = 64UL * 1024;  // of one text, joined by the C bit
 inline constexpr unsigned kLoginRoundsMax = 64;  // exchanges that bring no piece of a longer text
 
 // What the last request has asked for.

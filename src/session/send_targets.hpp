@@ -26,7 +26,7 @@
 namespace iscsi::session {
 
 // One answer's limits. The largest known installations have some thousands of targets.
-inline constexpr std::size_t kSendTargetsBytesMax{16U * 1024 * 1024};
+inline constexpr std::size_t kSendTargetsBytesMax = 16UL * 1024 * 1024;
 inline constexpr std::size_t kSendTargetsTargetsMax = 65536;
 inline constexpr std::size_t kSendTargetsAddressesMax = 262144;  // of all targets together
 

@@ -16,7 +16,7 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr std::size_t kConfBytesMax{1024U * 1024};
+constexpr std::size_t kConfBytesMax = 1024UL * 1024;
 constexpr std::size_t kSimpleLineBytes = 1023;   // what open-iscsi looks at of a line
 constexpr std::size_t kIscsiNameBytesMax = 223;  // RFC 7143 section 4.2.7.1
 

@@ -31,7 +31,7 @@ std::optional<record::Warning> exposed(os::Files& files, const std::string& path
 using OnWarning = std::function<void(const std::string& path, const record::Warning& warning)>;
 
 // Longest record file that is read; a real one has 5 KiB.
-inline constexpr std::size_t kRecordBytesMax{256U * 1024};
+inline constexpr std::size_t kRecordBytesMax = 256UL * 1024;
 
 // Puts the syncing of directories off to the end of a transaction: the first one then writes the
 // file system's journal, and the others find nothing left to do. Files are still synced before they

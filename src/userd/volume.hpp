@@ -73,7 +73,7 @@ struct Request {
     Command raw;          // Raw: the command as it is
 };
 
-inline constexpr std::size_t kZeroBytes{64U * 1024};
+inline constexpr std::size_t kZeroBytes = 64UL * 1024;
 
 struct Step {
     Command command;

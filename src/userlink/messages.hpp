@@ -33,7 +33,7 @@
 namespace iscsi::userlink {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
-inline constexpr std::size_t kMessageBytesMax{256U * 1024};  // longer ones are refused unread
+inline constexpr std::size_t kMessageBytesMax = 256UL * 1024;  // longer ones are refused unread
 
 // Requests -----------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kQuestionLimit{5};  // stats and status come from memory
 constexpr std::chrono::seconds kNoLimit{0};
-constexpr std::size_t kRecordFileBytesMax{64U * 1024};
+constexpr std::size_t kRecordFileBytesMax = 64UL * 1024;
 
 // Asks some processes one question each, all at the same time.
 class Survey {

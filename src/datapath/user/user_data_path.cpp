@@ -22,7 +22,7 @@ namespace {
 
 constexpr seconds kQuestionLimit{5};  // stats and status come from memory
 constexpr seconds kBindLimit{20};
-constexpr std::size_t kRecordFileBytesMax{64U * 1024};
+constexpr std::size_t kRecordFileBytesMax = 64UL * 1024;
 
 std::string socket_directory(const std::string& rundir) { return rundir + "/userd"; }
 
