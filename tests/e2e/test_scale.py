@@ -71,5 +71,7 @@ def test_login_and_logout_leave_nothing_behind(box, initiator, new_tgtd, soak_se
 
     print(f"{rounds} rounds: {before[0]} -> {after[0]}")
     assert after[1:] == before[1:]
-    assert (after[0].fds, after[0].threads) == (before[0].fds, before[0].threads)
+    # iscsid may have the last client's connection for another moment, at either look.
+    assert after[0].fds <= before[0].fds + 1
+    assert after[0].threads == before[0].threads
     assert after[0].anon_kib <= before[0].anon_kib + 512
