@@ -8,8 +8,6 @@ namespace iscsi::iscsiadm {
 
 namespace {
 
-using record::NodeDiscoveryType;
-
 constexpr std::int32_t kSessionLevelMax = 3;
 constexpr std::int32_t kHostLevelMax = 4;
 

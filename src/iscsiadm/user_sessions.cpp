@@ -82,6 +82,7 @@ control::SessionInfo info_of(const datapath::ObservedSession& seen,
 
 std::vector<control::Counter> to_counters(const std::vector<datapath::Counter>& counters) {
     std::vector<control::Counter> out;
+    out.reserve(counters.size());
     for (const datapath::Counter& counter : counters) out.push_back({counter.name, counter.value});
     return out;
 }

@@ -67,8 +67,10 @@ void take_settings(const record::Node& from, record::Node& into) {
 record::Node completed(const record::Node& known, store::Store& store,
                        const record::Node& defaults) {
     auto stored = stored_record(known, store);
-    record::Node node = stored ? std::move(*stored) : defaults;
-    if (!stored) {
+    record::Node node = defaults;
+    if (stored) {
+        node = std::move(*stored);
+    } else {
         base::log(LogLevel::Warning,
                   "{}: Could not read data from db. Using default and currently negotiated values",
                   known.name);

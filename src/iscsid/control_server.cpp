@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/buffer.hpp>
 #include <asio/steady_timer.hpp>
@@ -292,12 +293,10 @@ void ControlServer::accept() {
 
 void ControlServer::add(stream_protocol::socket socket) {
     if (clients_.size() >= kClientsMax) {
-        for (const auto& client : clients_) {
-            if (!client->idle()) continue;
-            const auto oldest = client;
-            oldest->drop();
-            break;
-        }
+        const auto oldest =
+            std::ranges::find_if(clients_, [](const auto& client) { return client->idle(); });
+        // A copy keeps it alive while it takes itself out of the list.
+        if (oldest != clients_.end()) std::shared_ptr(*oldest)->drop();
     }
     auto client = std::make_shared<Client>(*this, std::move(socket));
     clients_.insert(client);

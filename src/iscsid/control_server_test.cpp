@@ -303,6 +303,7 @@ TEST(ControlServer, AThousandIdleClientsHurtNobody) {
     if (limit.rlim_max < 2200) GTEST_SKIP() << "not enough descriptors";
     const Server server;
     std::vector<os::ControlClient> idle;
+    idle.reserve(1000);
     for (int i = 0; i < 1000; ++i) idle.push_back(server.connect());
 
     const auto start = std::chrono::steady_clock::now();

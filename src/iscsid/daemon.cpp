@@ -50,7 +50,11 @@ public:
         watch_signals();
         os::notify_service_manager("STATUS=Syncing existing session(s)");
         // Without the transport class there are no sessions in the kernel to be taken over.
-        if (kernel::Sysfs().transport_class_version()) open_kernel_path();
+        if (kernel::Sysfs().transport_class_version()) {
+            if (const auto opened = open_kernel_path(); !opened) {
+                base::log(LogLevel::Error, "{}", opened.error().message);
+            }
+        }
         registry_.adopt_running(user_path_, [this](std::size_t count) {
             if (!kernel_path_) return serve(count);
             registry_.adopt_running(*kernel_path_,

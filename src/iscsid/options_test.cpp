@@ -11,6 +11,7 @@ namespace {
 std::variant<Options, Leave> parse(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "iscsid");
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     return parse_options(static_cast<int>(arguments.size()), argv.data());

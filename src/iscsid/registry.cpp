@@ -27,7 +27,7 @@ Registry::Registry(Surroundings& surroundings, datapath::DataPath& user_path,
 }
 
 void Registry::listen_to(datapath::DataPath& path) {
-    path.set_event_handler([this](datapath::SessionKey key, session::DataPathEvent event) {
+    path.set_event_handler([this](datapath::SessionKey key, const session::DataPathEvent& event) {
         const auto found = sessions_.find(key);
         if (found != sessions_.end()) found->second->on_data_path(event);
     });

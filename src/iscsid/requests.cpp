@@ -91,6 +91,7 @@ namespace {
 
 std::vector<control::LunInfo> to_luns(const std::vector<datapath::Lun>& luns) {
     std::vector<control::LunInfo> out;
+    out.reserve(luns.size());
     for (const datapath::Lun& lun : luns) {
         out.push_back({.lun = lun.lun,
                        .block_device = lun.block_device,
@@ -107,6 +108,7 @@ std::vector<control::LunInfo> to_luns(const std::vector<datapath::Lun>& luns) {
 
 std::vector<control::Counter> to_counters(const std::vector<datapath::Counter>& counters) {
     std::vector<control::Counter> out;
+    out.reserve(counters.size());
     for (const datapath::Counter& counter : counters) out.push_back({counter.name, counter.value});
     return out;
 }

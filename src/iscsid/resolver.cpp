@@ -20,7 +20,7 @@ struct Resolver::Gate {
 
 std::optional<asio::ip::address> numeric_address(const std::string& host) {
     asio::error_code not_numeric;
-    const auto address = asio::ip::make_address(host, not_numeric);
+    auto address = asio::ip::make_address(host, not_numeric);
     if (not_numeric) return std::nullopt;
     return address;
 }

@@ -61,6 +61,7 @@ bool lock_program() {
     for (std::string line; std::getline(maps, line);) {
         const auto mapping = readable_file_mapping(line);
         if (!mapping) continue;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells addresses as numbers
         complete &= ::mlock(reinterpret_cast<const void*>(mapping->begin), mapping->bytes) == 0;
     }
     return complete;

@@ -21,7 +21,7 @@ bool LogSocket::connect() {
     address.sun_family = AF_UNIX;
     if (!socket_ || path_.size() >= sizeof address.sun_path) return false;
     std::memcpy(address.sun_path, path_.data(), path_.size());
-    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     if (::connect(socket_.get(), generic, sizeof address) == 0) return true;
     socket_.reset();
     return false;

@@ -34,9 +34,7 @@ protected:
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::memcpy(address.sun_path, path_.data(), path_.size());
-        ASSERT_EQ(::bind(daemon_.get(), static_cast<sockaddr*>(static_cast<void*>(&address)),
-                         sizeof address),
-                  0);
+        ASSERT_EQ(::bind(daemon_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     }
     std::string next_line() {
         std::array<char, 512> buffer{};

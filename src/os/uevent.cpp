@@ -37,7 +37,7 @@ base::Result<Fd> listen_uevents() {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = 1;  // the kernel's own messages; 2 is udev's
-    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     if (::bind(fd.get(), generic, sizeof address) != 0) {
         return base::fail_errno(base::ErrorCode::Internal, errno, "uevent socket");
     }
@@ -49,7 +49,7 @@ std::optional<BlockUevent> next_block_uevent(int socket) {
     while (true) {
         sockaddr_nl sender{};
         socklen_t length = sizeof sender;
-        auto* generic = static_cast<sockaddr*>(static_cast<void*>(&sender));
+        auto* generic = reinterpret_cast<sockaddr*>(&sender);
         const ssize_t count =
             ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT, generic, &length);
         // ENOBUFS: news were lost, later ones still come.

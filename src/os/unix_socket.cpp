@@ -44,7 +44,7 @@ int type_of(SocketKind kind) { return kind == SocketKind::Stream ? SOCK_STREAM :
 
 // Sockets take any sockaddr through one pointer type.
 const sockaddr* generic(const sockaddr_un& address) {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    return reinterpret_cast<const sockaddr*>(&address);
 }
 
 ErrorCode code_of(int error_number) {

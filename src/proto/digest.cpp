@@ -16,8 +16,7 @@ void Crc32c::update(base::ConstByteSpan bytes) {
     while (!bytes.empty()) {
         const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
         // ISA-L's prototype lacks the const; it only reads.
-        auto* data =
-            static_cast<unsigned char*>(static_cast<void*>(const_cast<std::byte*>(chunk.data())));
+        auto* data = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(chunk.data()));
         state_ = crc32_iscsi(data, static_cast<int>(chunk.size()), state_);
         bytes = bytes.subspan(chunk.size());
     }
