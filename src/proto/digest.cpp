@@ -16,7 +16,8 @@ void Crc32c::update(base::ConstByteSpan bytes) {
     while (!bytes.empty()) {
         const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
         // ISA-L's prototype lacks the const; it only reads.
-        auto* data = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(chunk.data()));
+        auto* data =
+            static_cast<unsigned char*>(static_cast<void*>(const_cast<std::byte*>(chunk.data())));
         state_ = crc32_iscsi(data, static_cast<int>(chunk.size()), state_);
         bytes = bytes.subspan(chunk.size());
     }

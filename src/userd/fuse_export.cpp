@@ -105,7 +105,8 @@ struct FuseExport::Callbacks {
         // By hand, since libfuse 3.14 has no field for the second flag.
         fuse_open_out answer{};
         answer.open_flags = FOPEN_DIRECT_IO | kParallelDirectWrites;
-        fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof answer);
+        fuse_reply_buf(request, static_cast<const char*>(static_cast<void*>(&answer)),
+                       sizeof answer);
     }
 
     static void release(fuse_req_t request, fuse_ino_t, fuse_file_info*) {
@@ -299,7 +300,8 @@ void FuseExport::reply(Slot slot, int error_number) {
         fuse_reply_err(request, error_number);
     } else if (pending.kind == RequestKind::Read) {
         const auto data = pool_.data(slot).first(pending.bytes);
-        fuse_reply_buf(request, reinterpret_cast<const char*>(data.data()), data.size());
+        fuse_reply_buf(request, static_cast<const char*>(static_cast<void*>(data.data())),
+                       data.size());
     } else if (pending.kind == RequestKind::Write) {
         fuse_reply_write(request, pending.bytes);
     } else {
