@@ -25,9 +25,12 @@ TEST(ConnectionError, TextsAreThoseOfIscsid) {
 }
 
 TEST(ConnectionError, ANumberOfANewerKernelIsNoReasonToFail) {
-    EXPECT_EQ(connection_error_text(static_cast<ConnectionErrorNumber>(23)),
+    int number = 23;
+    EXPECT_EQ(connection_error_text(static_cast<ConnectionErrorNumber>(number)),
               "Invalid or unknown error code");
-    EXPECT_EQ(connection_error_name(static_cast<ConnectionErrorNumber>(255)), "ISCSI_ERR_UNKNOWN");
+    number = 255;
+    EXPECT_EQ(connection_error_name(static_cast<ConnectionErrorNumber>(number)),
+              "ISCSI_ERR_UNKNOWN");
 }
 
 TEST(ProtocolError, IsToldWithRuleSectionAndValues) {

@@ -14,7 +14,7 @@ using Number = ConnectionErrorNumber;
 
 // A connection with a read of 4096 bytes and a write of 4096 bytes (no immediate data) under way.
 struct Scene {
-    explicit Scene(LoggedIn login = plain()) : h(login) {
+    explicit Scene(const LoggedIn& login = plain()) : h(login) {
         read_tag = h.start(read.task).as<proto::ScsiCommand>().initiator_task_tag;
         write_tag = h.start(write.task).as<proto::ScsiCommand>().initiator_task_tag;
     }
