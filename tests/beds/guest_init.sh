@@ -32,6 +32,8 @@ prepare_system() {
     mount --bind /usr/lib/uml/modules /lib/modules
     ln -sfn /proc/self/fd /dev/fd
     ip link set lo up
+    # This kernel was built to start /sbin/hotplug at each event; nobody has that program any more.
+    echo > /proc/sys/kernel/hotplug
 }
 
 if [ "$1" != inside ]; then enter_overlay; fi
