@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Kills something again and again while a test runs.
 
-    with Chaos(tgtd.restart, every=5):
-        fio...
+    with Chaos(tgtd.restart, every=5) as chaos:
+        chaos.during(lambda: fio(...), strikes=2)
 """
 
 import threading
@@ -28,6 +28,18 @@ class Chaos:
         self._thread.join()
         if self._error and kind is None:
             raise self._error
+
+    def during(self, load, strikes):
+        """Calls `load` until that many actions have begun and ended in it; its last result.
+
+        How long an action takes is the machine's business, so no length of load promises a number.
+        """
+        while True:
+            result = load()
+            if self._error:
+                raise self._error
+            if self.count >= strikes:
+                return result
 
     def _run(self):
         while not self._over.wait(self._every):

@@ -72,10 +72,8 @@ def test_tgtd_comes_back_after_a_kill_with_the_same_configuration(box):
                              params={"MaxBurstLength": 8192, "HeaderDigest": "CRC32C"})]).start()
     before = tgtd.tgtadm("--op", "show", "--mode", "target", "--tid", 1).out, tgtd.show()
 
-    began = time.monotonic()
     tgtd.restart()
 
-    assert time.monotonic() - began < 1
     assert (tgtd.tgtadm("--op", "show", "--mode", "target", "--tid", 1).out, tgtd.show()) == before
     assert "MaxBurstLength=8192" in before[0] and "HeaderDigest=CRC32C" in before[0]
 
@@ -160,11 +158,17 @@ def test_chaos_repeats_and_reports_errors(box):
         wait_for(lambda: len(seen) >= 3, 5, "three rounds")
     assert chaos.count == len(seen)
 
+    with Chaos(lambda: None, every=0.02) as chaos:
+        loads = []
+        chaos.during(lambda: loads.append(time.sleep(0.001)), strikes=3)
+        assert chaos.count >= 3 and len(loads) > 3
+
     def fail():
         raise BedError("broken")
     with pytest.raises(BedError, match="broken"):
         with Chaos(fail, every=0.01) as chaos:
             wait_for(lambda: not chaos._thread.is_alive(), 5, "the end of the thread")
+            chaos.during(lambda: None, strikes=1)
 
 
 def test_fio_verifies_what_it_wrote_and_sees_corruption(box):
