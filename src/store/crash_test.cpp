@@ -248,8 +248,10 @@ std::vector<Scenario> discovery_scenarios() {
          [](Store& s) { return status_of(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.3"}))); }},
         {"DiscoverMany", nothing,
          [](Store& s) {
-             std::vector<std::string> addresses;
-             for (int i = 0; i < 9; ++i) addresses.push_back("10.0.0." + std::to_string(i));
+             std::vector<std::string> addresses(9);
+             for (std::size_t i = 0; i < addresses.size(); ++i) {
+                 addresses[i] = "10.0.0." + std::to_string(i);
+             }
              return status_of(s.apply_discovery(run_of(addresses)));
          }},
     };

@@ -35,7 +35,7 @@ protected:
     // The lock as open-iscsi takes it.
     void link_as_open_iscsi() const {
         std::filesystem::create_directories(dir_);
-        std::ofstream(dir_ + "/lock", std::ios::app);
+        const std::ofstream file(dir_ + "/lock", std::ios::app);
         ASSERT_TRUE(os::hard_link(dir_ + "/lock", dir_ + "/lock.write"));
     }
     void unlink_as_open_iscsi() const { std::filesystem::remove(dir_ + "/lock.write"); }
@@ -225,7 +225,7 @@ TEST_F(LockTest, ARealLookAtProcessesFindsNobodyAtWork) {
 // open-iscsi looks every 10 ms whether the link is free; we hand it on within microseconds.
 TEST_F(LockTest, APollerIsNotStarved) {
     std::filesystem::create_directories(dir_);
-    std::ofstream(dir_ + "/lock", std::ios::app);
+    const std::ofstream file(dir_ + "/lock", std::ios::app);
     std::atomic<bool> stop = false;
     std::thread ours([&] {
         while (!stop) EXPECT_TRUE(Lock::acquire(dir_, {.others_at_work = [] { return true; }}));
@@ -242,7 +242,7 @@ TEST_F(LockTest, APollerIsNotStarved) {
 }
 
 TEST_F(LockTest, SaysWhyItCanNotBeHad) {
-    std::ofstream(root_ + "/file");
+    const std::ofstream file(root_ + "/file");
 
     const auto lock = Lock::acquire(root_ + "/file/lock");
 

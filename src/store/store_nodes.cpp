@@ -2,6 +2,8 @@
 // Node records. Order of steps, so that a crash leaves nothing worse than a missing link or an
 // empty directory, both of which everyone passes over: a record is written before it is linked, and
 // unlinked before it is deleted.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "store/names.hpp"
@@ -192,7 +194,7 @@ std::optional<std::string> Store::old_path(const NodeId& id) const {
     if (tree_.is_regular(portal_path(paths(), id))) return portal_path(paths(), id);
     NodeId without_tag = id;
     without_tag.tpgt = record::kUnknownTpgt;
-    const std::string path = record_path(paths(), without_tag);
+    std::string path = record_path(paths(), without_tag);
     if (!tree_.is_regular(path)) return std::nullopt;
     Node node;
     const auto present = tree_.read(path, node, /*locked=*/true);
@@ -371,7 +373,7 @@ base::Result<std::vector<std::string>> Store::links_to(const NodeId& id) const {
         ISCSI_TRY(const auto sources, tree_.list(parent));
         for (const auto& source : sources) {
             if (source.kind != os::FileKind::Directory) continue;
-            links.push_back(parent + "/" + source.name + name);
+            links.push_back(fmt::format("{}/{}{}", parent, source.name, name));
         }
     }
     return links;

@@ -330,7 +330,9 @@ TEST_F(Nodes, AFileWithSecretsThatOthersMayReadIsWarnedOf) {
     add(node("iqn.b", "10.0.0.1"));
     for (const std::string target : {"iqn.a", "iqn.b"}) {
         const auto path = paths_.nodes() + "/" + target + "/10.0.0.1,3260,1/default";
-        std::filesystem::permissions(path, std::filesystem::perms{0640});
+        using std::filesystem::perms;
+        std::filesystem::permissions(path,
+                                     perms::owner_read | perms::owner_write | perms::group_read);
     }
     Store store(paths_);
     std::vector<std::string> warnings;
