@@ -55,7 +55,7 @@ std::string name_from_command_line() {
 
 // Error: the two sources of a name contradict each other.
 base::Result<std::string> choose_name(std::string_view prefix) {
-    const std::string given = name_from_command_line();
+    std::string given = name_from_command_line();
     const std::string firmware(base::trim(text_of(kFirmwareName)));
     if (!given.empty() && !firmware.empty() && given != firmware) {
         return base::fail(base::ErrorCode::Invalid,

@@ -80,7 +80,7 @@ public:
             case 8:
                 pass_time(input.next());
                 break;
-            case 9:
+            default:
                 scheduler_.on_task_management_done((what & 0x80) != 0);
                 break;
         }
@@ -222,7 +222,7 @@ private:
 
     base::Instant now_ = base::Instant{} + 1h;
     bool connected_ = false;
-    std::array<std::byte, 8 * 512> memory_{};
+    std::array<std::byte, 8UL * 512> memory_{};
     std::array<Shadow, kSlots> slots_{};
     Scheduler scheduler_;
 };

@@ -78,7 +78,7 @@ protected:
     }
 
     Instant now = at(0s);
-    std::vector<std::byte> buffer = std::vector<std::byte>(8 * 512);
+    std::vector<std::byte> buffer = std::vector<std::byte>(8UL * 512);
     Scheduler s = make();
 };
 

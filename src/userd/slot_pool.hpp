@@ -17,7 +17,7 @@ namespace iscsi::userd {
 
 inline constexpr std::size_t kDataBytesMax = 1024UL * 1024;  // of one request
 // A request's header comes first; libfuse reads up to a page of it.
-inline constexpr std::size_t kBufferBytes = kDataBytesMax + 8 * 1024;
+inline constexpr std::size_t kBufferBytes = kDataBytesMax + 8UL * 1024;
 
 class SlotPool {
 public:

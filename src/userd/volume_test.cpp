@@ -8,8 +8,6 @@
 namespace iscsi::userd {
 namespace {
 
-using scsi::Extent;
-
 Volume disk() {
     Volume volume;
     volume.lun = scsi::Lun::from_number(1);
@@ -49,13 +47,13 @@ TEST(Volume, ATransferWithinTheLimitIsOneCommand) {
 TEST(Volume, ALongTransferIsCutAndEachPieceHasItsData) {
     Volume volume = disk();
     volume.max_transfer_blocks = 1000;
-    std::vector<std::byte> buffer(2048 * 512);
+    std::vector<std::byte> buffer(2048UL * 512);
 
     const auto steps = all_steps(volume, transfer(RequestKind::Write, 10, buffer));
 
     ASSERT_EQ(steps.size(), 3u);
     EXPECT_EQ(steps[2].command.cdb, scsi::write10({2010, 48}));
-    EXPECT_EQ(steps[2].command.write_from.data(), buffer.data() + 2000 * 512);
+    EXPECT_EQ(steps[2].command.write_from.data(), buffer.data() + 2000UL * 512);
     EXPECT_EQ(steps[2].command.write_from.size(), 48u * 512);
 }
 
