@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "firmware": {"base", "record", "os"},
     "discovery": {"base", "proto", "record", "session", "firmware", "os"},
     "datapath": {"base", "proto", "scsi", "record", "session", "os", "userlink"},
+    "listing": {"base", "record", "session", "control", "datapath"},
     "userd": {"base", "proto", "scsi", "session", "os", "userlink"},
 }
 LIBRARIES = set(MAY_INCLUDE) - {"userd"}

@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "iscsid/adoption.hpp"
+#include "listing/session_info.hpp"
 #include "os/block_devices.hpp"
 #include "store/store.hpp"
 
@@ -234,55 +235,19 @@ control::InternalState internal_state(const session::Supervisor& supervisor) {
     return control::InternalState::NoChange;
 }
 
-void add_negotiated(control::SessionInfo& info, const session::NegotiatedParameters& params) {
-    info.header_digest = params.header_digest;
-    info.data_digest = params.data_digest;
-    info.max_recv_data_segment_length = params.max_recv_data_segment_length;
-    info.max_xmit_data_segment_length = params.max_xmit_data_segment_length;
-    info.first_burst_length = params.first_burst_length;
-    info.max_burst_length = params.max_burst_length;
-    info.immediate_data = params.immediate_data;
-    info.initial_r2t = params.initial_r2t;
-    info.max_outstanding_r2t = params.max_outstanding_r2t;
-}
-
 }  // namespace
 
 control::SessionInfo describe(const Session& session, bool secrets) {
-    const record::Node& node = session.spec().node;
-    control::SessionInfo info;
-    info.sid = session.sid();
-    info.host_no = session.sid();
-    info.transport = session.spec().transport;
+    control::SessionInfo info =
+        listing::session_info(session.sid(), session.spec(), session.login(), secrets);
     info.data_path = std::string(session.path().name());
-    info.target = node.name;
-    // A record without a tag shows what the target has told.
-    const auto told = session.login().params.target_portal_group_tag;
-    info.tpgt = told ? *told : node.tpgt;
-    info.persistent_address = node.conn[0].address;
-    info.persistent_port = node.conn[0].port;
     info.current_address = session.current_address();
     info.current_port = session.current_port();
-    info.iface_name = node.iface.iscsi_ifacename;
-    info.iface_initiatorname = session.spec().initiator_name;
-    info.iface_hwaddress = node.iface.hwaddress;
-    info.iface_netdev = node.iface.net_ifacename;
     info.connection_state = connection_state(session.supervisor().state());
     info.session_state = std::string(session::session_state_word(session.supervisor()));
     info.internal_state = internal_state(session.supervisor());
     info.logging_in = session.supervisor().logging_in();
     if (info.session_state == "LOGGED_IN") info.iface_ipaddress = session.local_address();
-    info.recovery_timeout = node.session.timeo.replacement_timeout;
-    info.target_reset_timeout = node.session.err_timeo.tgt_reset_timeout;
-    info.lu_reset_timeout = node.session.err_timeo.lu_reset_timeout;
-    info.abort_timeout = node.session.err_timeo.abort_timeout;
-    info.username = node.session.auth.username;
-    info.username_in = node.session.auth.username_in;
-    if (secrets) {
-        info.password = std::string(node.session.auth.password.reveal());
-        info.password_in = std::string(node.session.auth.password_in.reveal());
-    }
-    add_negotiated(info, session.login().params);
     return info;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "listing/session_info.hpp"
 
 namespace iscsi::iscsid {
 
@@ -87,34 +88,6 @@ void Requests::run(const control::Logout& logout, const std::shared_ptr<Answers>
     batch->started();
 }
 
-namespace {
-
-std::vector<control::LunInfo> to_luns(const std::vector<datapath::Lun>& luns) {
-    std::vector<control::LunInfo> out;
-    out.reserve(luns.size());
-    for (const datapath::Lun& lun : luns) {
-        out.push_back({.lun = lun.lun,
-                       .block_device = lun.block_device,
-                       .state = lun.state,
-                       .peripheral_type = lun.peripheral_type,
-                       .vendor = lun.vendor,
-                       .product = lun.product,
-                       .revision = lun.revision,
-                       .block_count = lun.block_count,
-                       .block_bytes = lun.block_bytes});
-    }
-    return out;
-}
-
-std::vector<control::Counter> to_counters(const std::vector<datapath::Counter>& counters) {
-    std::vector<control::Counter> out;
-    out.reserve(counters.size());
-    for (const datapath::Counter& counter : counters) out.push_back({counter.name, counter.value});
-    return out;
-}
-
-}  // namespace
-
 // Sessions are sent in order of their sids though their data paths answer in any order.
 void Requests::run(const control::ListSessions& list, const std::shared_ptr<Answers>& answers) {
     struct Listing {
@@ -142,12 +115,12 @@ void Requests::run(const control::ListSessions& list, const std::shared_ptr<Answ
     for (std::size_t i = 0; list.luns && i < wanted.size(); ++i) {
         if (wanted[i]->path().shows_luns_in_sysfs()) continue;
         ++listing->open;
-        wanted[i]->path().status(wanted[i]->key(),
-                                 [listing, i](const base::Result<datapath::SessionStatus>& status) {
-                                     // A data path that does not answer is listed without LUNs.
-                                     if (status) listing->sessions[i].luns = to_luns(status->luns);
-                                     listing->finish_one();
-                                 });
+        wanted[i]->path().status(
+            wanted[i]->key(), [listing, i](const base::Result<datapath::SessionStatus>& status) {
+                // A data path that does not answer is listed without LUNs.
+                if (status) listing->sessions[i].luns = listing::lun_infos(status->luns);
+                listing->finish_one();
+            });
     }
     listing->finish_one();
 }
@@ -165,10 +138,7 @@ void Requests::run(const control::GetStats& stats, const std::shared_ptr<Answers
             session->key(), [batch, i, sid](const base::Result<datapath::Stats>& result) {
                 if (!result)
                     return batch->done(i, sid, result.error().code, result.error().message);
-                batch->tell(control::StatsInfo{.index = static_cast<std::uint32_t>(i),
-                                               .sid = sid,
-                                               .counters = to_counters(result->counters),
-                                               .extended = to_counters(result->extended)});
+                batch->tell(listing::stats_info(static_cast<std::uint32_t>(i), sid, *result));
                 batch->done_quietly();
             });
     }
