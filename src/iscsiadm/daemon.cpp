@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "iscsiadm/daemon.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <utility>
 
@@ -45,7 +47,17 @@ std::unexpected<base::Error> not_running(bool could_not_start) {
     return std::unexpected(base::Error{base::ErrorCode::DaemonNotConnected, std::move(message)});
 }
 
-base::Result<ControlClient> connect() { return ControlClient::connect(address()); }
+// Anybody may listen on a free abstract name, and would be told the records' secrets.
+base::Result<ControlClient> connect() {
+    ISCSI_TRY(auto client, ControlClient::connect(address()));
+    const auto owner = client.peer_uid();
+    if (!owner || *owner == 0 || *owner == ::geteuid()) return client;
+    return base::fail(
+        base::ErrorCode::Access,
+        "process {} of user {} listens on @{}: that is not root's iscsid, and is told "
+        "nothing; end it, then start iscsid",
+        client.peer_pid(), *owner, address().name);
+}
 
 base::Result<control::Done> converse_in_json(ControlClient& client, const control::Request& request,
                                              const Daemon::AnswerHandler& on_answer) {

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/log.hpp"
@@ -133,10 +134,13 @@ private:
 
 }  // namespace
 
-void run_daemon(const DaemonOptions& options, os::Fd listening,
-                const std::function<void()>& ready) {
+base::Status run_daemon(const DaemonOptions& options, os::Fd listening,
+                        const std::function<void()>& ready) try {
     Daemon daemon(options, std::move(listening), ready);
     daemon.run();
+    return {};
+} catch (const std::system_error& error) {  // asio's way to say it
+    return base::fail(base::ErrorCode::Internal, "{}", error.what());
 }
 
 }  // namespace iscsi::iscsid

@@ -21,7 +21,9 @@ struct DaemonOptions {
 };
 
 // Serves until SIGTERM or a stop request. `ready` is called once sessions of an earlier iscsid have
-// been found again and requests are answered. Sessions go on when it returns.
-void run_daemon(const DaemonOptions& options, os::Fd listening, const std::function<void()>& ready);
+// been found again and requests are answered. Sessions go on when it returns. Error: Internal, the
+// system lacks what an event loop needs.
+base::Status run_daemon(const DaemonOptions& options, os::Fd listening,
+                        const std::function<void()>& ready);
 
 }  // namespace iscsi::iscsid

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -82,10 +83,14 @@ void survive_memory_pressure() {
 
 // One socket and descriptor or two for each session and client.
 void raise_descriptor_limit() {
+    constexpr rlim_t kDescriptors = 16384;
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit more{.rlim_cur = std::max(limit.rlim_max, kDescriptors),
+                      .rlim_max = std::max(limit.rlim_max, kDescriptors)};
+    // Without the capability for more than the hard limit: up to that.
+    if (::setrlimit(RLIMIT_NOFILE, &more) != 0) (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int serve(const Options& options, os::Fd inherited, std::optional<os::Background> background) {
@@ -99,14 +104,13 @@ int serve(const Options& options, os::Fd inherited, std::optional<os::Background
         return complain(written.error().message);
     }
     if (const auto dropped = drop_ids(options); !dropped) return complain(dropped.error().message);
-    raise_descriptor_limit();
     if (options.foreground) {
         log_to_stderr(options.debug);
     } else {
         log_to_syslog(options.debug);
     }
     survive_memory_pressure();
-    run_daemon(
+    const auto served = run_daemon(
         {.paths = {.config_file = options.config_file,
                    .initiatorname_file = options.initiatorname_file},
          .rundir = ISCSI_RUNDIR,
@@ -118,7 +122,7 @@ int serve(const Options& options, os::Fd inherited, std::optional<os::Background
         std::move(*listening), [&background] {
             if (background) background->ready();
         });
-    return 0;
+    return served ? 0 : complain(served.error().message);
 }
 
 int run(int argc, char* argv[]) {
@@ -129,7 +133,10 @@ int run(int argc, char* argv[]) {
         return leave->status;
     }
     const auto& options = std::get<Options>(parsed);
+    // Clients take whoever has the socket for the iscsid of this machine.
+    if (::geteuid() != 0) return complain("must be run by root");
     ::umask(0077);
+    raise_descriptor_limit();
     os::Fd inherited = os::inherited_socket();
     if (options.foreground) return serve(options, std::move(inherited), std::nullopt);
     auto background = os::Background::enter();

@@ -106,4 +106,9 @@ pid_t ControlClient::peer_pid() const {
     return peer ? peer->pid : 0;
 }
 
+std::optional<uid_t> ControlClient::peer_uid() const {
+    const auto peer = peer_credentials(socket_.get());
+    return peer ? std::optional(peer->uid) : std::nullopt;
+}
+
 }  // namespace iscsi::os

@@ -39,6 +39,8 @@ public:
 
     // The process that listens, as the kernel tells; 0 if it does not.
     pid_t peer_pid() const;
+    // The user who listened there; nullopt where the kernel does not tell.
+    std::optional<uid_t> peer_uid() const;
 
 private:
     using Deadline = std::optional<std::chrono::steady_clock::time_point>;

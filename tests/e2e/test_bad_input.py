@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -12,7 +11,7 @@ import stat
 import pytest
 
 from beds.initiator import SOCKET_NAME, Initiator, find_program
-from beds.proc import wait_for
+from beds.proc import listens, wait_for
 
 TARGET = "iqn.2026-11.test:disk"
 PORTAL = "127.0.0.1:3260"
@@ -56,8 +55,7 @@ while True:
 def fake_iscsid(box, **answers):
     """Somebody who answers as iscsid does: `answers` by request, before the closing line."""
     box.start(["/usr/bin/python3", "-c", FAKE_ISCSID, json.dumps(answers), SOCKET_NAME])
-    sockets = pathlib.Path(f"/proc/{box.init_pid}/net/unix")
-    wait_for(lambda: f"@{SOCKET_NAME}" in sockets.read_text(), 5, "the socket")
+    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 5, "the socket")
 
 
 def test_second_iscsid(box, initiator):
@@ -365,14 +363,62 @@ def test_without_permission(box, initiator):
     initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
     program = find_program("iscsiadm")
 
-    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    listing = box.run([*as_nobody, program, "-m", "node"])
-    login = box.run([*as_nobody, program, "-m", "node", "-T", TARGET, "-p", PORTAL, "-l"])
+    listing = box.run([*AS_NOBODY, program, "-m", "node"])
+    login = box.run([*AS_NOBODY, program, "-m", "node", "-T", TARGET, "-p", PORTAL, "-l"])
 
     for result in (listing, login):
         assert result.rc in (6, 13), result
         assert 1 <= len(result.err.splitlines()) <= 4, result
         assert "ermission denied" in result.err or "root" in result.err
+
+
+AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+@pytest.mark.parametrize("options", [[], ["-f"]], ids=["daemon", "foreground"])
+def test_iscsid_of_an_ordinary_user_does_not_start(box, options):
+    Initiator(box)
+
+    result = box.run([*AS_NOBODY, find_program("iscsid"), *options], timeout=10)
+
+    assert (result.rc, result.err) == (1, "iscsid: must be run by root\n")
+    assert not listens(SOCKET_NAME, box.init_pid)
+
+
+def test_secrets_are_not_told_to_somebody_who_took_the_name_of_the_socket(box):
+    initiator = Initiator(box)
+    initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
+    heard = box.dir / "heard"
+    heard.touch(mode=0o666)
+    heard.chmod(0o666)
+    box.start([*AS_NOBODY, "/usr/bin/python3", "-c",
+               "import socket, sys\n"
+               "s = socket.socket(socket.AF_UNIX)\n"
+               f"s.bind('\\0{SOCKET_NAME}')\n"
+               "s.listen(8)\n"
+               "while True:\n"
+               "    with s.accept()[0] as client, open(sys.argv[1], 'ab') as heard:\n"
+               "        heard.write(client.recv(65536))\n", heard])
+    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 5, "the socket")
+
+    result = initiator.login(TARGET, PORTAL)
+
+    assert result.rc == 13, result
+    assert "of user 65534 listens on" in result.err
+    assert heard.read_bytes() == b""
+
+
+def test_iscsid_without_descriptors_says_so(box):
+    Initiator(box)
+    # Root of a container may not raise the limit; where it may, iscsid has what it needs.
+    result = box.run(["sh", "-c", f"ulimit -n 9; exec {find_program('iscsid')}"], timeout=10)
+
+    if result.rc == 0:
+        limit = box.run(["sh", "-c", "grep files /proc/$(cat /run/iscsid.pid)/limits"]).ok().out
+        assert int(limit.split()[3]) >= 16384, limit
+    else:
+        assert result.rc == 1 and "Too many open files" in result.err, result
+        assert len(result.err.splitlines()) == 1 and result.err.startswith("iscsid: ")
 
 
 def test_iscsiadm_without_iscsid(box):
@@ -395,8 +441,7 @@ def test_iscsid_that_hangs_up_or_stays_silent_is_an_error_not_a_hang(box):
                "s.bind('\\0ISCSIADM_ABSTRACT_NAMESPACE')\n"
                "s.listen(8)\n"
                "while True: s.accept()[0].close()\n"])
-    wait_for(lambda: "@ISCSIADM" in pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(),
-             5, "the socket")
+    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 5, "the socket")
 
     stop = box.run([find_program("iscsiadm"), "-k", "0"], timeout=20)
     listing = box.run([find_program("iscsiadm"), "-m", "session"], timeout=20)
