@@ -26,7 +26,7 @@ sys.path.insert(0, str(TESTS))
 
 from beds import uml                     # noqa: E402
 from beds.initiator import SOCKET_NAME, find_program   # noqa: E402
-from beds.proc import wait_for           # noqa: E402
+from beds.proc import listens, wait_for  # noqa: E402
 
 PORTAL = "127.0.0.1:3260"
 DEBIAN = {name: f"/usr/sbin/{name}" for name in ("iscsiadm", "iscsid")}
@@ -75,8 +75,7 @@ class Pair:
         with open("/out/iscsid.log", "ab") as log:
             self.iscsid = subprocess.Popen([self._programs["iscsid"], "-f"], stdout=log,
                                            stderr=log, start_new_session=True)
-        wait_for(lambda: f"@{SOCKET_NAME}" in pathlib.Path("/proc/net/unix").read_text(),
-                 _PATIENCE_SECONDS, "iscsid")
+        wait_for(lambda: listens(SOCKET_NAME), _PATIENCE_SECONDS, "iscsid")
 
     def adm(self, line):
         result = subprocess.run([self._programs["iscsiadm"], *line.split()], check=False,

@@ -14,7 +14,7 @@ import pathlib
 import re
 import shutil
 
-from beds.proc import BedError, wait_for
+from beds.proc import BedError, listens, wait_for
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SOCKET_NAME = "ISCSIADM_ABSTRACT_NAMESPACE"
@@ -90,10 +90,7 @@ class Initiator:
         if self.iscsid and not self.iscsid.alive():
             raise BedError(f"iscsid ended: {self.iscsid.log()[-3000:]}")
         name = self.box.env.get("ISCSID_SOCKET", SOCKET_NAME)
-        sockets = pathlib.Path(f"/proc/{self.box.init_pid}/net/unix").read_text()
-        # Flags 00010000: it listens.
-        return any(line.split()[3] == "00010000" and line.split()[-1] == f"@{name}"
-                   for line in sockets.splitlines()[1:])
+        return listens(name, self.box.init_pid)
 
     def kill(self):
         """SIGKILL: sessions must live on."""

@@ -56,6 +56,16 @@ def exists(pid):
         return False
 
 
+def listens(name, pid="self"):
+    """True when somebody listens on the abstract socket `name` in the network namespace of pid.
+
+    A socket has its name before it listens, and refuses whoever comes in between.
+    """
+    with open(f"/proc/{pid}/net/unix", encoding="ascii") as f:
+        fields = [line.split() for line in f]
+    return any(line[3] == "00010000" and line[-1] == f"@{name}" for line in fields[1:])
+
+
 @dataclasses.dataclass
 class Footprint:
     """What a process holds: open descriptors, threads, memory that is its own (KiB)."""

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 
-from beds.proc import wait_for
+from beds.proc import listens, wait_for
 from beds.initiator import SOCKET_NAME
 
 _REQUEST_SIZE = 16104
@@ -35,8 +35,7 @@ class Reference:
         tests = pathlib.Path(__file__).resolve().parents[1]
         self._daemon = box.start([sys.executable, "-m", "beds.reference", name],
                                  log="reference.log", env={"PYTHONPATH": str(tests)})
-        wait_for(lambda: f"@{SOCKET_NAME}" in
-                 pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(), 10,
+        wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 10,
                  lambda: f"the stand-in for iscsid: {self._daemon.log()}")
 
     def adm(self, *args, timeout=60):

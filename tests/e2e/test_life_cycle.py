@@ -13,7 +13,7 @@ import pytest
 from beds import fixed_request
 from beds.blockio import exercise
 from beds.initiator import SOCKET_NAME, Initiator, build_dir, find_program
-from beds.proc import wait_for
+from beds.proc import listens, wait_for
 
 TESTS = pathlib.Path(__file__).parents[1]
 UNITS = ("iscsid.service", "iscsid.socket", "iscsi.service")
@@ -74,8 +74,7 @@ def test_a_descriptor_meant_for_another_process_is_left_alone(box):
     Initiator(box)
     daemon = box.start([find_program("iscsid"), "-f"], log="iscsid.log",
                        env={"LISTEN_PID": "1", "LISTEN_FDS": "1"})
-    wait_for(lambda: f"@{SOCKET_NAME}" in
-             pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(), 10, daemon.log)
+    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 10, daemon.log)
     assert client(box, fixed_request.CONFIG_FILE) == "/etc/iscsi/iscsid.conf"
     assert daemon.stop() == 0
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from beds.initiator import SOCKET_NAME, find_program
-from beds.proc import wait_for
+from beds.proc import listens, wait_for
 from differential import states
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
@@ -43,8 +43,7 @@ class Lab:
         (transport / "caps").write_text("0x39\n")
         self._daemon = box.start([sys.executable, "-m", "records.lab", INITIATOR],
                                  log="stand-in.log", env=PYTHON_ENV)
-        wait_for(lambda: f"@{SOCKET_NAME}" in
-                 pathlib.Path(f"/proc/{box.init_pid}/net/unix").read_text(), 10,
+        wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 10,
                  lambda: f"the stand-in for iscsid: {self._daemon.log()}")
 
     def write_conf(self, pairs):

@@ -18,6 +18,8 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS))
 
+from beds.initiator import SOCKET_NAME              # noqa: E402
+from beds.proc import listens                        # noqa: E402
 from differential import states, tree                  # noqa: E402
 from guest.compare import text                         # noqa: E402
 from guest.compare.case import Outcome, Step           # noqa: E402
@@ -55,8 +57,7 @@ class Daemon:
         self._process = subprocess.Popen([self._program, "-f"], stdin=subprocess.DEVNULL,
                                          stdout=self._log, stderr=self._log, env=_ENVIRONMENT,
                                          start_new_session=True)  # its end is not the stage's
-        wait(lambda: "@ISCSIADM_ABSTRACT_NAMESPACE" in
-             pathlib.Path("/proc/net/unix").read_text(encoding="ascii"), "the daemon")
+        wait(lambda: listens(SOCKET_NAME), "the daemon")
 
     def end(self, number):
         """The daemon dies; its sessions live."""

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from beds.lio import Lio
-from beds.proc import wait_for
+from beds.initiator import SOCKET_NAME
+from beds.proc import listens, wait_for
 from beds.tgtd import Lun, Target
 
 DISK = "iqn.2026-11.test:disk"
@@ -74,8 +75,7 @@ def test_debians_initiator_logs_in_by_the_kernel(box):
     (etc / "iscsid.conf").write_text("node.startup = manual\n")
     daemon = subprocess.Popen(["/usr/sbin/iscsid", "-f"], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
-    wait_for(lambda: "@ISCSIADM_ABSTRACT_NAMESPACE" in
-             pathlib.Path("/proc/net/unix").read_text(), 20, "iscsid")
+    wait_for(lambda: listens(SOCKET_NAME), 20, "iscsid")
 
     def adm(*args):
         return subprocess.run(["/usr/sbin/iscsiadm", *args], check=True, capture_output=True,

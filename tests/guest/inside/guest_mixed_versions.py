@@ -13,7 +13,7 @@ import pytest
 
 from beds.initiator import SOCKET_NAME, find_program
 from beds.lio import Lio
-from beds.proc import wait_for
+from beds.proc import listens, wait_for
 from beds.tgtd import Lun, Target
 
 PORTAL = "127.0.0.1:3260"
@@ -91,9 +91,11 @@ class Pair:
         wait_for(self._answers, 20, "iscsid")
 
     def _answers(self):
-        listens = f"@{SOCKET_NAME}" in pathlib.Path("/proc/net/unix").read_text()
-        return listens and subprocess.run([THEIRS["iscsiadm"], "-m", "session"], check=False,
-                                          capture_output=True).returncode in (0, 21)
+        if not listens(SOCKET_NAME):
+            return False
+        asked = subprocess.run([THEIRS["iscsiadm"], "-m", "session"], check=False,
+                               capture_output=True)
+        return asked.returncode in (0, 21)
 
     def adm(self, line):
         words = line.replace("SID", str(min(sids(), default=0))).split()

@@ -22,7 +22,7 @@ import time
 
 from beds.initiator import FAST, SOCKET_NAME, find_program
 from beds.lio import Lio
-from beds.proc import Result, wait_for
+from beds.proc import Result, listens, wait_for
 from beds.tgtd import Lun, Target
 from guest.compare.world import Deaf, FirstNamespace
 
@@ -102,8 +102,7 @@ class Machine:
         self.iscsid = subprocess.Popen(["/usr/sbin/iscsid", "-f", "-d", "1"], stdout=self._log,
                                        stderr=self._log, stdin=subprocess.DEVNULL,
                                        start_new_session=True)
-        wait_for(lambda: f"@{SOCKET_NAME}" in pathlib.Path("/proc/net/unix").read_text(), 20,
-                 "iscsid")
+        wait_for(lambda: listens(SOCKET_NAME), 20, "iscsid")
         return self
 
     def stop(self):
