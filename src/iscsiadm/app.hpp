@@ -41,6 +41,8 @@ public:
     // All sessions, those that are being logged in included. Empty when they cannot be listed,
     // which is then printed.
     const std::vector<control::SessionInfo>& sessions();
+    // They were changed by us: sessions() shall look again.
+    void forget_sessions() { sessions_.reset(); }
     // A session uses this record, or it cannot be known that none does.
     bool in_use(const record::Node& node);
 

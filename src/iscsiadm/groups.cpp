@@ -2,6 +2,7 @@
 #include "iscsiadm/groups.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -44,41 +45,42 @@ std::vector<record::Node> load_group(App& app, const std::vector<store::NodeId>&
     return nodes;
 }
 
-// Names of targets with leading-login records for which no session could be made.
-//
-// A leading login is for targets behind several interfaces where one session is enough: interface
-// by interface, only those targets are tried that have no session yet.
-ErrorCode login_leading(App& app, const std::vector<record::Node>& leading) {
-    std::vector<std::string> served;
-    const auto is_served = [&](const std::string& target) {
-        return std::ranges::find(served, target) != served.end() ||
-               std::ranges::any_of(app.sessions(), [&](const control::SessionInfo& session) {
-                   return session.target == target;
-               });
+// The order in which leading logins try interfaces: those with a file, then the built-in ones.
+std::vector<std::string> ifaces_to_try(App& app, const std::vector<record::Node>& leading) {
+    std::vector<std::string> names;
+    const auto add = [&](const std::string& name) {
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     };
-    std::vector<std::string> ifaces;
-    for (const auto& node : leading) {
-        if (std::ranges::find(ifaces, node.iface.iscsi_ifacename) == ifaces.end()) {
-            ifaces.push_back(node.iface.iscsi_ifacename);
-        }
+    if (const auto files = app.iface_records()) {
+        for (const auto& iface : *files) add(iface.iscsi_ifacename);
     }
-    for (const auto& iface : ifaces) {
-        bool all_well = true;
-        for (const auto& node : leading) {
-            if (node.iface.iscsi_ifacename != iface || is_served(node.name)) continue;
-            if (login_records(app, {&node, 1}) == ErrorCode::Success) {
-                served.push_back(node.name);
-            } else {
-                all_well = false;
-            }
-        }
-        if (!all_well) {
+    for (const auto& node : leading) add(node.iface.iscsi_ifacename);
+    return names;
+}
+
+// Leading logins are for portals behind several interfaces where one session is enough: interface
+// by interface, those portals are logged in to that have no session yet.
+ErrorCode login_leading(App& app, const std::vector<record::Node>& leading) {
+    const auto has_session = [&](const record::Node& node) {
+        return std::ranges::any_of(app.sessions(), [&](const control::SessionInfo& session) {
+            return !session.logging_in && session.target == node.name &&
+                   session.persistent_port == node.conn[0].port &&
+                   session.persistent_address == node.conn[0].address;
+        });
+    };
+    for (const auto& iface : ifaces_to_try(app, leading)) {
+        std::vector<record::Node> wanting;
+        std::ranges::copy_if(leading, std::back_inserter(wanting), [&](const record::Node& node) {
+            return node.iface.iscsi_ifacename == iface && !has_session(node);
+        });
+        if (wanting.empty()) continue;
+        const auto result = login_records(app, wanting);
+        app.forget_sessions();
+        if (result != ErrorCode::Success) {
             app.out().error("Could not log into all portals on {}, trying next interface", iface);
         }
     }
-    const bool done = std::ranges::all_of(
-        leading, [&](const record::Node& node) { return is_served(node.name); });
-    return done ? ErrorCode::Success : ErrorCode::FatalLogin;
+    return std::ranges::all_of(leading, has_session) ? ErrorCode::Success : ErrorCode::FatalLogin;
 }
 
 // Compat: what a group logout passes over, whatever the word: records that are gone or have another
@@ -108,6 +110,7 @@ int login_group(App& app, const std::string& word) {
     auto result = login_records(app, nodes);
     if (result != ErrorCode::Success) app.out().error("Could not log into all portals");
     if (!leading.empty()) {
+        app.forget_sessions();
         const auto led = login_leading(app, leading);
         if (led != ErrorCode::Success) app.out().error("Could not login all leading-login portals");
         if (result == ErrorCode::Success) result = led;
@@ -122,7 +125,7 @@ int logout_group(App& app, const std::string& word) {
     }
     Sessions chosen;
     for (const auto& session : app.sessions()) {
-        const auto node = app.store().load(record_of(session));
+        const auto node = app.store().load(find_record_of(app.store(), session));
         if (!node || spared_by_logout(*node, session)) continue;
         if (belongs(*node, word)) chosen.push_back(session);
     }

@@ -47,8 +47,10 @@ control::SessionInfo info_of(const Sysfs& sysfs, const SessionView& view,
     info.tpgt = view.tpgt;
     info.persistent_address = view.persistent_address;
     info.persistent_port = view.persistent_port;
-    info.current_address = view.address;
-    info.current_port = view.port;
+    // The kernel has no address of a connection that is down.
+    const bool connected = !view.address.empty();
+    info.current_address = connected ? view.address : view.persistent_address;
+    info.current_port = connected ? view.port : view.persistent_port;
     info.iface_name = view.iface_name;
     info.iface_initiatorname = view.initiatorname;
     info.connection_state = control::ConnectionState::Unknown;

@@ -2,6 +2,7 @@
 #include "iscsiadm/login.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -123,44 +124,107 @@ std::size_t sessions_of(App& app, const record::Node& node) {
         }));
 }
 
-ErrorCode send_logins(App& app, std::vector<control::LoginItem> items) {
+void report_begun(App& app, const control::LoginItem& item) {
+    app.report().event({.what = Event::What::LoginBegun,
+                        .text = fmt::format("Logging in to {}{}", describe_record(item.node),
+                                            item.multiple ? " (multiple)" : "")});
+}
+
+void report_login(App& app, const record::Node& node, const Verdict& verdict) {
     auto& out = app.out();
-    for (const auto& item : items) {
-        app.report().event({.what = Event::What::LoginBegun,
-                            .text = fmt::format("Logging in to {}{}", describe_record(item.node),
-                                                item.multiple ? " (multiple)" : "")});
+    const auto name = describe_record(node);
+    Event event{
+        .what = Event::What::Login, .text = {}, .code = verdict.code, .node = store::node_id(node)};
+    if (verdict.sid != 0) event.sid = verdict.sid;
+    if (verdict.code != ErrorCode::Success) {
+        out.error("Could not login to {}.", name);
+        report(out, verdict);
+    } else if (!app.command().no_wait) {
+        event.text = fmt::format("Login to {} successful.", name);
     }
+    app.report().event(event);
+    report_missing_disks(out, verdict);
+}
+
+ErrorCode send_logins(App& app, const std::vector<control::LoginItem>& items) {
+    for (const auto& item : items) report_begun(app, item);
     const control::Login request{.items = items, .no_wait = app.command().no_wait};
     const auto verdicts = ask_about(app, request, items.size());
     ErrorCode result = ErrorCode::Success;
     for (std::size_t i = 0; i < items.size(); ++i) {
-        const auto name = describe_record(items[i].node);
-        Event event{.what = Event::What::Login,
-                    .text = {},
-                    .code = verdicts[i].code,
-                    .node = store::node_id(items[i].node)};
-        if (verdicts[i].sid != 0) event.sid = verdicts[i].sid;
-        if (verdicts[i].code != ErrorCode::Success) {
-            out.error("Could not login to {}.", name);
-            report(out, verdicts[i]);
-            result = first_of(result, verdicts[i].code);
-        } else if (!app.command().no_wait) {
-            event.text = fmt::format("Login to {} successful.", name);
-        }
-        app.report().event(event);
-        report_missing_disks(out, verdicts[i]);
+        report_login(app, items[i].node, verdicts[i]);
+        result = first_of(result, verdicts[i].code);
     }
     return result;
 }
 
+// Logins of one command, sent together.
+class LoginBatch {
+public:
+    explicit LoginBatch(App& app) : app_(app) {}
+
+    void add(const record::Node& node, bool multiple) {
+        if (!multiple && names_a_portal_again(node)) {
+            again_.push_back(node);
+            return;
+        }
+        items_.push_back({.node = node, .multiple = multiple});
+        if (items_.size() == control::kItemsMax) send();
+    }
+
+    // What was added and not yet sent.
+    ErrorCode finish() {
+        send();
+        if (again_.empty()) return result_;
+        app_.forget_sessions();
+        for (const auto& node : again_) log_in_again(node);
+        return result_;
+    }
+
+private:
+    // Two records may name one portal in two ways: an address and a name for it.
+    bool names_a_portal_again(const record::Node& node) {
+        auto& known = addresses_[fmt::format("{} {} {}", node.name, node.iface.iscsi_ifacename,
+                                             node.conn[0].port)];
+        const std::string& address = node.conn[0].address;
+        const bool found = std::ranges::any_of(known, [&](const std::string& other) {
+            return other == address || os::same_address(other, address);
+        });
+        known.push_back(address);
+        return found;
+    }
+
+    void log_in_again(const record::Node& node) {
+        const control::LoginItem item{.node = node, .multiple = false};
+        const bool present = std::ranges::any_of(app_.sessions(), [&](const auto& session) {
+            return uses(session, node, os::same_address);
+        });
+        if (!present) {  // the other name did not lead there
+            result_ = first_of(result_, send_logins(app_, {item}));
+            return app_.forget_sessions();
+        }
+        report_begun(app_, item);
+        report_login(app_, node, {ErrorCode::SessionExists, {}, 0});
+        result_ = first_of(result_, ErrorCode::SessionExists);
+    }
+
+    void send() {
+        if (!items_.empty()) result_ = first_of(result_, send_logins(app_, items_));
+        items_.clear();
+    }
+
+    App& app_;
+    std::vector<control::LoginItem> items_;
+    std::vector<record::Node> again_;
+    std::map<std::string, std::vector<std::string>> addresses_;  // of a target, iface and port
+    ErrorCode result_ = ErrorCode::Success;
+};
+
 }  // namespace
 
 base::ErrorCode login_records(App& app, std::span<const record::Node> records) {
-    std::vector<control::LoginItem> items;
+    LoginBatch batch(app);
     ErrorCode result = ErrorCode::Success;
-    const auto flush = [&] {
-        if (!items.empty()) result = first_of(result, send_logins(app, std::exchange(items, {})));
-    };
     for (auto record : records) {
         warn_of_ranges(app, record);
         const auto wanted = static_cast<std::size_t>(record.session.nr_sessions);
@@ -172,12 +236,10 @@ base::ErrorCode login_records(App& app, std::span<const record::Node> records) {
             continue;
         }
         for (std::size_t i = present; i < wanted; ++i) {
-            items.push_back({.node = record, .multiple = wanted > 1});
-            if (items.size() == control::kItemsMax) flush();
+            batch.add(record, wanted > 1);
         }
     }
-    flush();
-    return result;
+    return first_of(result, batch.finish());
 }
 
 base::ErrorCode login_once_more(App& app, const record::Node& record) {
@@ -236,7 +298,7 @@ namespace {
 bool scan_in_kernel(App& app, const control::SessionInfo& session) {
     const datapath::kernel::Sysfs sysfs;
     if (!sysfs.session(static_cast<std::uint32_t>(session.sid))) return false;
-    const auto node = app.store().load(record_of(session));
+    const auto node = app.store().load(find_record_of(app.store(), session));
     datapath::kernel::scan(sysfs, {.sid = static_cast<std::uint32_t>(session.sid),
                                    .host_no = static_cast<std::uint32_t>(session.host_no),
                                    .queue_depth = node ? node->session.queue_depth : 0,

@@ -63,7 +63,7 @@ int no_record(App& app, const base::Error& error) {
 }
 
 int show_record(App& app, const control::SessionInfo& session) {
-    const auto node = app.store().load(record_of(session));
+    const auto node = app.store().load(find_record_of(app.store(), session));
     if (!node) return no_record(app, node.error());
     app.report().record(*node, app.command().show_secrets);
     return kSuccess;
@@ -85,7 +85,8 @@ int update_record(App& app, const control::SessionInfo& session) {
     if (record::changes_transport(assignments)) {
         return app.fail(ErrorCode::SessionExists, kTransportInUse);
     }
-    const auto updated = app.tell(app.store().update(record_of(session), assignments));
+    const auto updated =
+        app.tell(app.store().update(find_record_of(app.store(), session), assignments));
     if (updated) return kSuccess;
     const int status = failed_on_record(app, updated.error());
     if (status == status_of(ErrorCode::Invalid)) app.hint<record::Node>();
@@ -93,12 +94,12 @@ int update_record(App& app, const control::SessionInfo& session) {
 }
 
 int delete_record(App& app, const control::SessionInfo& session) {
-    const auto removed = app.store().remove(record_of(session));
+    const auto removed = app.store().remove(find_record_of(app.store(), session));
     return removed ? kSuccess : failed_on_record(app, removed.error());
 }
 
 int login_again(App& app, const control::SessionInfo& session) {
-    const auto node = app.store().load(record_of(session));
+    const auto node = app.store().load(find_record_of(app.store(), session));
     if (!node) return no_record(app, node.error());
     const auto result = login_once_more(app, *node);
     if (result == ErrorCode::Success) return kSuccess;
@@ -124,6 +125,10 @@ int each_session(App& app, const Sessions& sessions, bool rescan) {
 }
 
 int logout(App& app, const Sessions& sessions) {
+    // Compat: -o new is a login.
+    if (app.command().ops.is(Op::New)) {
+        return app.fail(ErrorCode::Invalid, "Invalid parameters. Both login and logout passed in");
+    }
     if (!app.command().ops.none()) {
         return app.fail(ErrorCode::Invalid, "Invalid parameters. Login/logout and op passed in");
     }

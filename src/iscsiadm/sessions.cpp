@@ -103,6 +103,19 @@ store::NodeId record_of(const control::SessionInfo& session) {
             .iface = session.iface_name};
 }
 
+store::NodeId find_record_of(store::Store& records, const control::SessionInfo& session) {
+    auto id = record_of(session);
+    const auto node = records.load(id);
+    if (node || node.error().code != base::ErrorCode::NoObjectsFound) return id;
+    store::NodePattern pattern{
+        .target = session.target,
+        .portal = record::Portal{session.persistent_address, session.persistent_port},
+        .iface = record::Iface{}};
+    pattern.iface->iscsi_ifacename = session.iface_name;
+    auto found = records.find(pattern);
+    return found && !found->empty() ? std::move(found->front()) : std::move(id);
+}
+
 std::string describe(const control::SessionInfo& session) {
     return fmt::format("[sid: {}, target: {}, portal: {},{}]", session.sid, session.target,
                        session.persistent_address, session.persistent_port);

@@ -34,8 +34,11 @@ bool uses(const control::SessionInfo& session, const record::Node& node,
 bool matches(const control::SessionInfo& session, const store::NodePattern& pattern,
              const store::SameAddress& same_address);
 
-// The record's name in the database.
+// The record's name in the database, when its tag is the target's.
 store::NodeId record_of(const control::SessionInfo& session);
+// The same where the record has no tag or another one (a static record often has none): whatever
+// record of that target, portal and iface there is. Without any: record_of().
+store::NodeId find_record_of(store::Store& records, const control::SessionInfo& session);
 
 // "[sid: 1, target: iqn.x:y, portal: 10.0.0.1,3260]"
 std::string describe(const control::SessionInfo& session);

@@ -80,6 +80,23 @@ def test_session_is_listed_once_logged_in_and_not_twice(initiator, new_peer):
     assert state["iSCSI Session State"] == "LOGGED_IN"
 
 
+def test_records_that_name_one_portal_in_two_ways_get_one_session(initiator, new_peer):
+    peer = new_peer()
+    for portal in ("127.0.0.1", "localhost"):
+        initiator.node(peer.name, f"{portal},1", "-o", "new").ok()
+
+    result = initiator.adm("-m", "node", "-T", peer.name, "-l")
+
+    assert result.rc == 15, result
+    assert result.out.splitlines() == [
+        f"{doing} to [iface: default, target: {peer.name}, portal: {portal},3260]{end}"
+        for doing, portal, end in [("Logging in", "127.0.0.1", ""),
+                                   ("Login", "127.0.0.1", " successful."),
+                                   ("Logging in", "localhost", "")]]
+    assert "initiator reported error (15 - session exists)\n" in result.err
+    assert len(initiator.sessions()) == 1
+
+
 def test_sessions_are_told_of_without_iscsid(box, initiator, new_peer):
     peer = new_peer(incoming=IN)
     device = initiator.open(peer.name, peer.portal, peer.first_lun, credentials(IN))

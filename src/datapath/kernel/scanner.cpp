@@ -29,7 +29,8 @@ ScanOutcome scan(const Sysfs& sysfs, const ScanRequest& request) {
                                       lun.target, lun.lun));
     };
     for (const auto& lun : sysfs.luns(request.sid)) {
-        if (given_up(lun.state)) write_attribute(device(lun) + "/state", "running\n");
+        if (request.wake_only && given_up(lun.state))
+            write_attribute(device(lun) + "/state", "running\n");
         if (request.rescan_known) write_attribute(device(lun) + "/rescan", "1");
     }
     if (!request.wake_only) {

@@ -69,6 +69,30 @@ CASES = [
     Case("leading login", [
         "iscsiadm -m node -L all", SESSION, "iscsiadm -m node -L all", "iscsiadm -m node -U all",
     ], ["wire@10.77.0.1,3260,1,wire0"], ifaces=WIRES, keys={"node.leading_login": "Yes"}),
+    # The order in which files of ifaces are found is the file system's: there is one of them.
+    Case("leading login over two ifaces", [
+        "iscsiadm -m node -L all", SESSION, "iscsiadm -m node -L all", "iscsiadm -m node -I wire0 -u",
+        "iscsiadm -m node -I default -l", SESSION, "iscsiadm -m node -L all",
+        "iscsiadm -m node -U all",
+    ], ["wire@10.77.0.1,3260,1,wire0", "wire@10.77.0.1"], ifaces={"wire0": WIRES["wire0"]},
+         keys={"node.leading_login": "Yes"}),
+    Case("leading login to a portal that nobody has", [
+        "iscsiadm -m node -T iqn.2026-11.test:wire -p 10.77.0.1:3299,1 -I wire0 -o new",
+        "iscsiadm -m node -o update -n node.leading_login -v Yes",
+        "iscsiadm -m node -o update -n node.session.initial_login_retry_max -v 1",
+        "iscsiadm -m node -L all", SESSION, "iscsiadm -m node -L all", LOGOUT,
+    ], ["wire@10.77.0.1,3260,1,wire0"], ifaces={"wire0": WIRES["wire0"]}, unordered=True),
+    Case("a record without a tag", [
+        f"iscsiadm -m node -T {DISK} -p 127.0.0.1 -o new", LOGIN, SESSION + " -r {1}",
+        SESSION + " -r {1} -o update -n node.session.queue_depth -v 16",
+        SESSION + " -r {1} -o delete", SESSION + " -r {1} -R", SESSION + " -r {1} -o new",
+        SESSION, "iscsiadm -m node -U manual",
+    ]),
+    Case("a session's record, a logout and an operation", [
+        LOGIN, SESSION + " -r {1} -o new -u", SESSION + " -r {1} -o update -u", LOGOUT], ONE),
+    Case("a disk that was taken offline by hand", [
+        LOGIN, "sh: echo offline > /sys/block/$(basename {disk1})/device/state",
+        SESSION + " -R", SESSION + " -P 3", LOGOUT], ONE),
     Case("login without waiting", [
         "quiet: iscsiadm -m node -l -W", "await: 1", SESSION, LOGOUT], ONE),
     *with_key("node.session.queue_depth", 1, 8, 128, 1024),
@@ -106,5 +130,6 @@ CASES = with_differences(CASES, {
     "reason-named": ["an iface whose device is not there", "an iface of another transport",
                      "node.session.cmds_max 2", "node.session.cmds_max 3", "safe logout",
                      "safe logout of a disk below a mapping",
-                     "safe logout of a file system with a number of its own"],
+                     "safe logout of a file system with a number of its own",
+                     "leading login to a portal that nobody has"],
 })
