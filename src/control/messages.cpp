@@ -5,21 +5,23 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "control/json_fields.hpp"
+#include "base/json_fields.hpp"
 #include "record/text.hpp"
 
 namespace iscsi::control {
 
 using base::ErrorCode;
+using base::JsonReader;
+using base::JsonWriter;
 using nlohmann::json;
 
 namespace {
 
 // A record travels as the text of its file: the one form that every version writes and reads.
-void record_field(Writer& writer, const record::Node& node) {
+void record_field(JsonWriter& writer, const record::Node& node) {
     writer("record", record::print_file(node));
 }
-void record_field(Reader& reader, record::Node& node) {
+void record_field(JsonReader& reader, record::Node& node) {
     std::string text;
     reader("record", text);
     if (text.empty() || text.size() > kRecordBytesMax) return reader.report("record");
@@ -189,7 +191,7 @@ std::optional<Variant> read_alternative(std::size_t index, const json& in, std::
     if constexpr (Index < std::variant_size_v<Variant>) {
         if (index != Index) return read_alternative<Variant, Index + 1>(index, in, problem);
         std::variant_alternative_t<Index, Variant> value;
-        Reader reader(in, problem);
+        JsonReader reader(in, problem);
         fields(reader, value);
         return value;
     }
@@ -264,7 +266,7 @@ std::string_view words(InternalState state) {
 std::string encode(const Request& request) {
     json out = json::object();
     out["request"] = kRequestNames.at(request.index());
-    Writer writer(out);
+    JsonWriter writer(out);
     std::visit([&writer](auto body) { fields(writer, body); }, request);
     return to_line(out);
 }
@@ -276,7 +278,7 @@ std::string encode(const Answer& answer) {
     } else {
         out["progress"] = kProgressNames.at(answer.index());
     }
-    Writer writer(out);
+    JsonWriter writer(out);
     std::visit([&writer](auto body) { fields(writer, body); }, answer);
     return to_line(out);
 }

@@ -4,12 +4,65 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_fields.hpp"
 #include "base/numbers.hpp"
-#include "userlink/fields.hpp"
 
 namespace iscsi::userlink {
 
+using base::JsonReader;
+using base::JsonWriter;
 using nlohmann::json;
+
+namespace {
+
+std::string to_hex(std::string_view bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string out;
+    out.reserve(bytes.size() * 2);
+    for (const char c : bytes) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        out += kDigits[byte >> 4];
+        out += kDigits[byte & 15];
+    }
+    return out;
+}
+
+bool from_hex(std::string_view hex, std::string& out) {
+    if (hex.size() % 2 != 0) return false;
+    out.clear();
+    for (std::size_t i = 0; i < hex.size(); i += 2) {
+        const auto byte = base::parse_hex(hex.substr(i, 2));
+        if (!byte) return false;
+        out += static_cast<char>(*byte);
+    }
+    return true;
+}
+
+// A field whose value is raw bytes: hexadecimal on the wire.
+struct Bytes {
+    std::string& value;
+};
+json to_json_field(Bytes bytes) { return to_hex(bytes.value); }
+bool from_json_field(const json& in, Bytes out) {
+    return in.is_string() && from_hex(in.get_ref<const std::string&>(), out.value);
+}
+
+struct IsidField {
+    Isid& value;
+};
+json to_json_field(IsidField isid) {
+    return to_hex(std::string(isid.value.begin(), isid.value.end()));
+}
+bool from_json_field(const json& in, IsidField out) {
+    std::string raw;
+    if (!from_json_field(in, Bytes{raw}) || raw.size() != out.value.size()) return false;
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+        out.value[i] = static_cast<std::uint8_t>(raw[i]);
+    }
+    return true;
+}
+
+}  // namespace
 
 template <class A>
 void fields(A& a, SessionConfig& c) {
@@ -236,7 +289,7 @@ void write_body(json& out, const char* kind, const std::array<const char*, N>& n
     out[kind] = names[body.index()];
     std::visit(
         [&out]<class T>(const T& value) {
-            Writer writer(out);
+            JsonWriter writer(out);
             fields(writer, const_cast<T&>(value));  // the shared list takes a reference to write to
         },
         body);
@@ -266,7 +319,7 @@ base::Status read_body(const json& in, const char* kind, const std::array<const 
         if (name != names[i]) continue;
         emplace_alternative(body, i);
         std::string problem;
-        Reader reader(in, problem);
+        JsonReader reader(in, problem);
         std::visit([&reader](auto& value) { fields(reader, value); }, body);
         if (problem.empty()) return {};
         return base::fail(ErrorCode::InvalidRequest, "{} {}: bad value of \"{}\"", kind, name,
@@ -297,29 +350,6 @@ base::Result<std::uint64_t> read_id(const json& in) {
 }
 
 }  // namespace
-
-std::string to_hex(std::string_view bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string out;
-    out.reserve(bytes.size() * 2);
-    for (const char c : bytes) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        out += kDigits[byte >> 4];
-        out += kDigits[byte & 15];
-    }
-    return out;
-}
-
-bool from_hex(std::string_view hex, std::string& out) {
-    if (hex.size() % 2 != 0) return false;
-    out.clear();
-    for (std::size_t i = 0; i < hex.size(); i += 2) {
-        const auto byte = base::parse_hex(hex.substr(i, 2));
-        if (!byte) return false;
-        out += static_cast<char>(*byte);
-    }
-    return true;
-}
 
 std::string encode(const Request& request) {
     json out = {{"id", request.id}};
