@@ -8,6 +8,7 @@ With SOAK_SECONDS the loads are longer, and a cable is out for 40 seconds too.
 import mmap
 import os
 import pathlib
+import re
 import socket
 import threading
 import time
