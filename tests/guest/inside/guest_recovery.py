@@ -261,7 +261,7 @@ def test_io_fails_when_replacement_timeout_is_over(cable, new_initiator):
     assert initiator.states() == ("TRANSPORT WAIT", "FREE", "REOPEN")
     # The kernel knows no address of a connection that is down; clients look for one.
     assert re.findall(r"\t(?:Current|Persistent) Portal: (\S+)",
-                      initiator.adm("-m", "session", "-P", 1).ok().out) == [f"{NEAR},1"] * 2
+                      initiator.adm("-m", "session", "-P", 1).ok().out) == [f"{FAR},1"] * 2
     cable.join()
     wait_for(lambda: initiator.states() == UP, _PATIENCE, lambda: str(initiator.states()))
     wait_for(lambda: failed_after.clear() or write() or not failed_after, _PATIENCE,
