@@ -7,8 +7,10 @@
 //                 └────────┘ stop(Recover), log in again
 //
 // Nothing blocks. A verb's outcome arrives later, from the event loop and never from inside the
-// verb, as an event or in the handler passed along. Sessions belong to the data path, not to the
-// object: destroying a DataPath leaves them running, and find_running() finds them again.
+// verb, as an event or in the handler passed along. While the data path lives each handler is
+// called exactly once, whatever becomes of the session: SessionNotFound when it has ended
+// meanwhile. Sessions belong to the data path, not to the object: destroying a DataPath leaves them
+// running, and find_running() finds them again.
 #pragma once
 
 #include <chrono>

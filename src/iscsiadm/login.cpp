@@ -294,6 +294,10 @@ base::ErrorCode logout_sessions(App& app, std::span<const control::SessionInfo> 
 
 namespace {
 
+// Logged out since it was listed. Beside others it is no failure; where there are none but such the
+// answer is the one of a moment later, when there is no session.
+bool is_gone(ErrorCode code) { return code == ErrorCode::SessionNotFound; }
+
 // False where this is no session of the kernel's. It scans for whoever asks.
 bool scan_in_kernel(App& app, const control::SessionInfo& session) {
     const datapath::kernel::Sysfs sysfs;
@@ -313,7 +317,8 @@ void rescan_without_daemon(App& app, std::span<const control::SessionInfo> sessi
         const std::uint64_t sid = sessions[i].sid;
         if (verdicts[i].code != ErrorCode::DaemonNotConnected) continue;
         if (!is_user_session(sessions[i])) {
-            if (scan_in_kernel(app, sessions[i])) verdicts[i] = {ErrorCode::Success, {}, sid};
+            const bool found = scan_in_kernel(app, sessions[i]);
+            verdicts[i] = {found ? ErrorCode::Success : ErrorCode::SessionNotFound, {}, sid};
             continue;
         }
         auto done = rescan_user_session(sid);
@@ -336,10 +341,13 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
     const bool all_done = std::ranges::none_of(
         verdicts, [](const Verdict& one) { return one.code == ErrorCode::DaemonNotConnected; });
     if (!failure.empty() && !all_done) app.out().error_text(failure);
+    const bool all_gone = std::ranges::all_of(verdicts, is_gone, &Verdict::code);
     for (std::size_t i = 0; i < sessions.size(); ++i) {
+        const bool gone = is_gone(verdicts[i].code);
+        if (gone) verdicts[i].code = ErrorCode::NoObjectsFound;
         app.report().event(session_event(Event::What::Rescan, sessions[i], verdicts[i]));
         report_missing_disks(app.out(), verdicts[i]);
-        if (verdicts[i].code == ErrorCode::Success) continue;
+        if (verdicts[i].code == ErrorCode::Success || (gone && !all_gone)) continue;
         app.out().error("Could not rescan session {}.", describe(sessions[i]));
         report(app.out(), verdicts[i]);
         result = last_of(result, verdicts[i].code);
@@ -349,45 +357,56 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
 
 namespace {
 
-ErrorCode stats_without_daemon(std::span<const control::SessionInfo> sessions,
-                               std::vector<std::optional<control::StatsInfo>>& stats) {
-    ErrorCode result = ErrorCode::Success;
+using StatsOfSessions = std::vector<std::optional<control::StatsInfo>>;
+
+void stats_without_daemon(std::span<const control::SessionInfo> sessions, StatsOfSessions& stats,
+                          std::vector<ErrorCode>& codes) {
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         auto found = is_user_session(sessions[i])
                          ? stats_of_user_session(sessions[i].sid)
                          : base::fail(ErrorCode::DaemonNotConnected, "iscsid does not run");
-        if (found) {
-            stats[i] = std::move(*found);
-        } else {
-            result = last_of(result, found.error().code);
-        }
+        codes[i] = found ? ErrorCode::Success : found.error().code;
+        if (found) stats[i] = std::move(*found);
     }
-    return result;
+}
+
+ErrorCode first_failure(std::span<const ErrorCode> codes) {
+    const auto failed = std::ranges::find_if(
+        codes, [](ErrorCode code) { return code != ErrorCode::Success && !is_gone(code); });
+    if (failed != codes.end()) return *failed;
+    return std::ranges::all_of(codes, is_gone) ? ErrorCode::NoObjectsFound : ErrorCode::Success;
 }
 
 }  // namespace
 
 base::ErrorCode report_stats(App& app, std::span<const control::SessionInfo> sessions) {
-    std::vector<std::optional<control::StatsInfo>> stats(sessions.size());
-    ErrorCode result = ErrorCode::Success;
+    StatsOfSessions stats(sessions.size());
+    std::vector<ErrorCode> codes(sessions.size(), ErrorCode::Success);
     const auto take = [&](const control::Answer& answer) {
         if (const auto* found = std::get_if<control::StatsInfo>(&answer)) {
             if (found->index < stats.size()) stats[found->index] = *found;
         } else if (const auto* item = std::get_if<control::ItemDone>(&answer)) {
-            result = last_of(result, item->code);
+            if (item->index < codes.size()) codes[item->index] = item->code;
         }
     };
     const auto done =
         app.daemon().ask(control::GetStats{.sids = sids_of(sessions)}, WhenDown::StartIt, take);
     if (!done) {
-        result = done.error().code;
-        if (result == ErrorCode::DaemonNotConnected) result = stats_without_daemon(sessions, stats);
-        if (result != ErrorCode::Success) app.out().error_text(done.error().message);
+        std::ranges::fill(codes, done.error().code);
+        if (done.error().code == ErrorCode::DaemonNotConnected) {
+            stats_without_daemon(sessions, stats, codes);
+        }
+    }
+    const ErrorCode result = first_failure(codes);
+    if (!done && result != ErrorCode::Success && result != ErrorCode::NoObjectsFound) {
+        app.out().error_text(done.error().message);
     }
     for (std::size_t i = 0; i < sessions.size(); ++i) {
         if (stats[i]) app.report().stats(sessions[i], *stats[i]);
     }
-    return done ? last_of(result, done->code) : result;
+    // A refusal of the request as a whole names no session.
+    const bool refused = done && result == ErrorCode::Success && !is_gone(done->code);
+    return refused ? done->code : result;
 }
 
 }  // namespace iscsi::iscsiadm

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """I/O while the target, the network or iscsid fails."""
 
+import concurrent.futures
 import errno
 import os
 import re
@@ -204,6 +205,60 @@ def test_logout_does_not_wait_for_a_data_path_that_is_stuck(initiator, new_tgtd)
     wait_for(lambda: initiator.sessions() == {}, 20, "the session to end")
     initiator.no_disk(peer.portal, peer.name)
     exercise(initiator.open(peer.name, peer.portal))
+
+
+@pytest.fixture
+def ask_and_kill(box, initiator):
+    """Runs iscsiadm; ends a data path process when it has a request of it, and has not read it."""
+    def unread():
+        lines = box.run(["ss", "-x", "-H", "state", "connected"]).ok().out.splitlines()
+        return any("/userd/" in line and int(line.split()[2]) > 0 for line in lines)
+
+    def run(*args):
+        victim = min(initiator.userds())
+        os.kill(victim, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(initiator.adm, *args, timeout=20)
+            wait_for(unread, 10, "the question to reach the process")
+            os.kill(victim, signal.SIGKILL)
+            return asked.result()
+    return run
+
+
+GONE = "iscsiadm: Could not execute operation on all sessions: no objects found\n"
+
+
+@pytest.mark.parametrize("question", ["-R", "-s"])
+def test_a_session_that_ends_while_it_is_asked_about_is_told_as_gone(
+        initiator, new_tgtd, ask_and_kill, question):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal)
+
+    result = ask_and_kill("-m", "session", question)
+
+    assert result.rc == 21 and result.err.endswith(GONE), result
+    assert "could not connect" not in result.err
+
+
+@pytest.mark.parametrize("question", ["-R", "-s"])
+def test_a_session_that_ends_is_no_failure_of_the_others(
+        initiator, new_tgtd, ask_and_kill, question):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal, pairs={"node.session.nr_sessions": 2})
+    assert len(initiator.sessions()) == 2
+
+    result = ask_and_kill("-m", "session", question)
+
+    assert (result.rc, result.err) == (0, ""), result
+
+
+def test_sessions_are_listed_while_one_of_them_ends(initiator, new_tgtd, ask_and_kill):
+    peer = new_tgtd()
+    initiator.open(peer.name, peer.portal)
+
+    result = ask_and_kill("-m", "session", "-P", 3)
+
+    assert result.rc == 0 and peer.name in result.out, result
 
 
 def test_data_path_killed_is_reported_and_cleaned_up(box, initiator, new_tgtd):

@@ -54,6 +54,12 @@ private:
     std::size_t open_ = 0;
 };
 
+// Nobody listens where the session was.
+std::unexpected<base::Error> as_ended(base::Error error) {
+    if (error.code == ErrorCode::DaemonNotConnected) error.code = ErrorCode::SessionNotFound;
+    return std::unexpected(std::move(error));
+}
+
 template <class T>
 base::Result<T> ask_one(const std::string& rundir, std::uint64_t sid, RequestBody question,
                         std::chrono::seconds limit) {
@@ -61,12 +67,14 @@ base::Result<T> ask_one(const std::string& rundir, std::uint64_t sid, RequestBod
     Survey survey(rundir);
     const auto take = [&result](base::Result<AnswerBody> answer) {
         if (!answer) {
-            result = std::unexpected(std::move(answer).error());
+            result = as_ended(std::move(answer).error());
         } else if (auto* body = std::get_if<T>(&*answer)) {
             result = std::move(*body);
         }
     };
-    ISCSI_TRY_VOID(survey.ask(sid, std::move(question), limit, take));
+    if (auto asked = survey.ask(sid, std::move(question), limit, take); !asked) {
+        return as_ended(std::move(asked).error());
+    }
     survey.run();
     return result;
 }

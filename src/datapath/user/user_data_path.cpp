@@ -26,9 +26,14 @@ constexpr std::size_t kRecordFileBytesMax = 64UL * 1024;
 
 std::string socket_directory(const std::string& rundir) { return rundir + "/userd"; }
 
-// An answer of the kind that the request asks for, or an error.
+// An answer of the kind that the request asks for, or an error. A process that has ended was the
+// session: DaemonNotConnected would tell users that iscsid cannot be reached.
 template <class T>
 base::Result<T> expect(base::Result<AnswerBody> answer) {
+    if (!answer && answer.error().code == ErrorCode::DaemonNotConnected) {
+        return base::fail(ErrorCode::SessionNotFound, "the session has ended ({})",
+                          answer.error().message);
+    }
     if (!answer) return std::unexpected(std::move(answer).error());
     if (auto* body = std::get_if<T>(&*answer)) return std::move(*body);
     return base::fail(ErrorCode::Internal, "iscsi-userd gave another answer than asked for");
@@ -85,6 +90,13 @@ void UserDataPath::report_later(SessionKey key, session::DataPathEvent event) {
     });
 }
 
+AnswerHandler UserDataPath::while_alive(AnswerHandler handler) const {
+    return [handler = std::move(handler),
+            alive = std::weak_ptr(alive_)](base::Result<AnswerBody> answer) {
+        if (!alive.expired()) handler(std::move(answer));
+    };
+}
+
 UserdProcess::Handlers UserDataPath::handlers_for(Session& session) {
     return {
         .on_event = [this,
@@ -115,12 +127,12 @@ base::Status UserDataPath::launch(SessionKey key, Session& session) {
     session.process->relay_log(options_.relay_log);
     session.process->launch(options_.program, session.sid);
     session.process->request(userlink::Configure{to_config(session.sid, session.spec)},
-                             [this, key](base::Result<AnswerBody> answer) {
+                             while_alive([this, key](base::Result<AnswerBody> answer) {
                                  if (answer) return;
                                  base::log(LogLevel::Error, "iscsi-userd: {}",
                                            answer.error().message);
                                  stop(key, StopMode::Terminate);
-                             });
+                             }));
     return {};
 }
 
@@ -139,7 +151,7 @@ void UserDataPath::start(SessionKey key, LoggedInConnection connection) {
     }
     session->process->request(
         userlink::Bind{to_binding(connection)},
-        [this, key, generation](base::Result<AnswerBody> answer) {
+        while_alive([this, key, generation](base::Result<AnswerBody> answer) {
             if (!answer) {
                 // DaemonNotConnected would tell users that iscsid cannot be reached.
                 const bool died = answer.error().code == ErrorCode::DaemonNotConnected;
@@ -148,7 +160,7 @@ void UserDataPath::start(SessionKey key, LoggedInConnection connection) {
                                        answer.error().message});
             }
             report(key, session::Started{generation});
-        },
+        }),
         kBindLimit, std::move(connection.socket));
 }
 
@@ -167,7 +179,7 @@ void UserDataPath::stop(SessionKey key, StopMode mode) {
     const auto wire_mode =
         mode == StopMode::Recover ? userlink::StopMode::Recover : userlink::StopMode::Terminate;
     session->process->request(
-        userlink::Stop{wire_mode}, [this, key](base::Result<AnswerBody> answer) {
+        userlink::Stop{wire_mode}, while_alive([this, key](base::Result<AnswerBody> answer) {
             if (!answer) {
                 base::log(LogLevel::Debug, "iscsi-userd: stop: {}", answer.error().message);
                 return;
@@ -175,7 +187,7 @@ void UserDataPath::stop(SessionKey key, StopMode mode) {
             auto* end = std::get_if<userlink::LoggedOut>(&*answer);
             if (end == nullptr || end->losses.empty()) return;
             report(key, session::LogoutDone{ErrorCode::Success, std::move(end->losses)});
-        });
+        }));
     if (mode == StopMode::Terminate) watch_end(key);
 }
 
@@ -195,8 +207,7 @@ void UserDataPath::ask_whether_it_lives(SessionKey key) {
     Session* session = find(key);
     if (session == nullptr) return;
     session->process->request(
-        userlink::GetStatus{},
-        [this, key](const base::Result<AnswerBody>& answer) {
+        userlink::GetStatus{}, while_alive([this, key](const base::Result<AnswerBody>& answer) {
             const Session* asked = find(key);
             if (asked == nullptr) return;
             const bool silent = !answer && answer.error().code == ErrorCode::RequestTimedOut;
@@ -205,7 +216,7 @@ void UserDataPath::ask_whether_it_lives(SessionKey key) {
             if (!silent) return;
             report(key, session::Stuck{fmt::format("iscsi-userd{} does not answer",
                                                    pid ? fmt::format(" (process {})", *pid) : "")});
-        },
+        }),
         options_.patience.answer);
 }
 
@@ -216,7 +227,7 @@ void UserDataPath::logout(SessionKey key, seconds timeout) {
     }
     session->process->request(
         userlink::Logout{static_cast<std::uint32_t>(timeout.count())},
-        [this, key](base::Result<AnswerBody> answer) {
+        while_alive([this, key](base::Result<AnswerBody> answer) {
             if (!answer) {
                 return report(key,
                               session::LogoutDone{answer.error().code, answer.error().message});
@@ -225,7 +236,7 @@ void UserDataPath::logout(SessionKey key, seconds timeout) {
             auto* end = std::get_if<userlink::LoggedOut>(&*answer);
             report(key, session::LogoutDone{ErrorCode::Success,
                                             end != nullptr ? std::move(end->losses) : ""});
-        });
+        }));
     watch_end(key);
 }
 
@@ -424,8 +435,7 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
     }
     ++search->open;
     session->process->request(
-        userlink::GetStatus{},
-        [this, search, sid](base::Result<AnswerBody> answer) {
+        userlink::GetStatus{}, while_alive([this, search, sid](base::Result<AnswerBody> answer) {
             auto status = expect<userlink::Status>(std::move(answer));
             if (status) {
                 Adoptable adoptable = to_adoptable(*status);
@@ -441,7 +451,7 @@ void UserDataPath::look_at(const std::shared_ptr<Search>& search, std::uint64_t 
                 base::log(LogLevel::Error, "session {}: {}", sid, status.error().message);
             }
             search->finish_one();
-        },
+        }),
         kQuestionLimit);
     found_[sid] = std::move(session);
 }

@@ -56,6 +56,8 @@ private:
     Session* find(SessionKey key);
     void report(SessionKey key, session::DataPathEvent event);        // now
     void report_later(SessionKey key, session::DataPathEvent event);  // from the event loop
+    // Of this object's own requests: its answer may come when the object has gone.
+    AnswerHandler while_alive(AnswerHandler handler) const;
     UserdProcess::Handlers handlers_for(Session& session);
     UserdProcess::Handlers early_handlers(Session& session);
     base::Status launch(SessionKey key, Session& session);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -194,6 +195,33 @@ protected:
         start();
         ASSERT_TRUE(wait_for<session::Started>());
         ASSERT_TRUE(run_until([this] { return std::filesystem::exists(rundir + "/pid"); }));
+    }
+    static std::optional<AnswerBody> no_answer_to_questions(const RequestBody& body) {
+        const bool question = std::holds_alternative<userlink::Rescan>(body) ||
+                              std::holds_alternative<userlink::GetStats>(body) ||
+                              std::holds_alternative<userlink::GetStatus>(body);
+        return question ? std::nullopt : std::optional<AnswerBody>(userlink::Done{});
+    }
+    struct Asked {
+        std::vector<ErrorCode> codes;  // of the answers, as they came
+        std::function<void()> then = [] {};
+    };
+    void ask_everything(Asked& asked) {
+        const auto note = [&asked](const auto& result) {
+            asked.codes.push_back(result ? ErrorCode::Success : result.error().code);
+            asked.then();
+        };
+        path->rescan(key, note);
+        path->stats(key, note);
+        path->status(key, note);
+    }
+    // It stays in the process table, for its watch.
+    void kill_and_await_process() {
+        pid_t pid = 0;
+        ASSERT_TRUE(std::ifstream(rundir + "/pid") >> pid);
+        ::kill(pid, SIGKILL);
+        siginfo_t info{};
+        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
     }
     void kill_process() {
         pid_t pid = 0;
@@ -382,6 +410,38 @@ TEST_F(UserDataPathTest, QuestionsToNobodyAreAnswered) {
     create();
     path->stop(key, StopMode::Terminate);
     EXPECT_TRUE(wait_for<session::Gone>());
+}
+
+// The end of the socket and that of the process are found in the same turn of the event loop.
+TEST_F(UserDataPathTest, QuestionsToAProcessThatEndsAreAnsweredBeforeItIsGone) {
+    Userd userd(socket(), no_answer_to_questions);
+    create_and_start();
+    Asked asked;
+    ask_everything(asked);
+    ASSERT_TRUE(run_until([&] { return userd.kinds().size() == 6; }));
+    userd.hang_up();
+    kill_and_await_process();
+
+    ASSERT_TRUE(wait_for<session::Gone>());
+
+    EXPECT_EQ(asked.codes, (std::vector{ErrorCode::SessionNotFound, ErrorCode::SessionNotFound,
+                                        ErrorCode::SessionNotFound}));
+    io.restart();
+    io.run_for(10ms);
+    EXPECT_EQ(asked.codes.size(), 3U) << "each once";
+}
+
+TEST_F(UserDataPathTest, AnAnswerThatEndsTheDataPathTakesNoOtherAnswerAway) {
+    Userd userd(socket(), no_answer_to_questions);
+    create_and_start();
+    Asked asked;
+    asked.then = [this] { path.reset(); };
+    ask_everything(asked);
+    ASSERT_TRUE(run_until([&] { return userd.kinds().size() == 6; }));
+    userd.hang_up();
+    kill_and_await_process();
+
+    EXPECT_TRUE(run_until([&] { return asked.codes.size() == 3; }));
 }
 
 TEST_F(UserDataPathTest, RequestsWithoutAnswerAreLimited) {

@@ -37,6 +37,8 @@ UserdProcess::UserdProcess(asio::io_context& io, std::string socket_path, Handle
       retry_(io),
       limit_(io) {}
 
+UserdProcess::~UserdProcess() { fail_pending(); }
+
 void UserdProcess::launch(const std::string& program, std::uint64_t sid) {
     // The watch stands before the program starts, so that the file's arrival cannot be missed.
     os::Fd arrival(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
@@ -112,8 +114,8 @@ void UserdProcess::greet(userlink::Role role) {
     timer->async_wait([this, alive = std::weak_ptr(alive_)](asio::error_code error) {
         if (!error && !alive.expired()) close("iscsi-userd does not answer");
     });
-    pending_[id] = {[this](base::Result<AnswerBody> answer) {
-                        if (!answer) return close(answer.error().message);
+    pending_[id] = {[this, alive = std::weak_ptr(alive_)](const base::Result<AnswerBody>& answer) {
+                        if (!answer && !alive.expired()) close(answer.error().message);
                     },
                     std::move(timer)};
 }
@@ -215,7 +217,10 @@ void UserdProcess::watch(pid_t pid) {
     watch_ = std::make_unique<ProcessWatch>(io_, pid, [this](std::string how) {
         if (!how.empty()) reason_ = std::move(how);
         watch_.reset();
-        if (closed_) return report_closed();
+        if (closed_) {
+            if (all_answered_) report_closed();  // else behind the answers
+            return;
+        }
         if (!socket_.is_open()) return close(reason_.empty() ? "it has ended" : reason_);
         // What it said last may still be in the socket; read() closes behind it.
         limit_.expires_after(kEndLimit);
@@ -232,19 +237,27 @@ void UserdProcess::close(std::string reason) {
     arrival_.close();
     retry_.cancel();
     outgoing_.clear();
-    // From the event loop: close() may be the consequence of a verb.
+    fail_pending();
+    // Behind the answers, which may be the end of this object.
     asio::post(io_, [this, alive = std::weak_ptr(alive_)] {
         if (alive.expired()) return;
-        for (auto& [id, pending] : std::exchange(pending_, {})) {
-            pending.handler(base::fail(ErrorCode::DaemonNotConnected, "iscsi-userd: {}", reason_));
-            if (alive.expired()) return;
-        }
+        all_answered_ = true;
         if (!watch_) return report_closed();
         limit_.expires_after(kEndLimit);
         limit_.async_wait([this, alive](asio::error_code error) {
             if (!error && !alive.expired()) report_closed();
         });
     });
+}
+
+// From the event loop: this may be the consequence of a verb. Each by itself: none of them depends
+// on what another one does to this object.
+void UserdProcess::fail_pending() {
+    for (auto& [id, pending] : std::exchange(pending_, {})) {
+        asio::post(io_, [handler = std::move(pending.handler), reason = reason_] {
+            handler(base::fail(ErrorCode::DaemonNotConnected, "iscsi-userd: {}", reason));
+        });
+    }
 }
 
 void UserdProcess::report_closed() {

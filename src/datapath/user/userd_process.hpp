@@ -41,7 +41,7 @@ public:
     UserdProcess(asio::io_context& io, std::string socket_path, Handlers handlers);
     UserdProcess(const UserdProcess&) = delete;
     UserdProcess& operator=(const UserdProcess&) = delete;
-    ~UserdProcess() = default;
+    ~UserdProcess();
 
     void set_handlers(Handlers handlers) { handlers_ = std::move(handlers); }
 
@@ -52,7 +52,8 @@ public:
     // Connects to one that runs. Error: DaemonNotConnected when nobody listens.
     base::Status attach(userlink::Role role = userlink::Role::Controller);
 
-    // Failures of the connection answer each request, DaemonNotConnected, before on_closed.
+    // `handler` is called once, from the event loop, whatever happens: DaemonNotConnected when the
+    // connection fails (before on_closed) or this object goes, which the handler may outlive.
     // `limit` zero: no limit.
     void request(RequestBody body, AnswerHandler handler, std::chrono::seconds limit = {},
                  os::Fd cargo = {});
@@ -79,6 +80,7 @@ private:
     void on_answer(userlink::Answer answer);
     void answer_pending(std::uint64_t id, base::Result<AnswerBody> result);
     void close(std::string reason);
+    void fail_pending();
     void watch(pid_t pid);
     void report_closed();
 
@@ -96,7 +98,8 @@ private:
     bool relays_log_ = false;
     bool writing_ = false;
     bool closed_ = false;
-    std::string reason_;  // why it was closed
+    bool all_answered_ = false;  // since it was closed
+    std::string reason_;         // why it was closed
     std::optional<pid_t> pid_;
     std::unique_ptr<ProcessWatch> watch_;  // none: the process has ended, or never began
     std::map<std::uint64_t, Pending> pending_;
