@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks what no compiler checks: which folder may include which, calls that only src/os may make,
-sizes of files and functions, the licence line. Prints one line a finding and exits 1 if there is any.
+sizes of files and functions, the licence line, what fuzzers found and nobody put away. Prints one
+line a finding and exits 1 if there is any.
 
     check_tree.py [ROOT]
 """
@@ -51,6 +52,9 @@ BANNED = [
     (re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))"), set(), "TODO without an issue number: TODO(#N)"),
     (re.compile(r"\bco_(?:await|return|yield)\b"), set(), "no coroutines while g++ 12 is supported"),
 ]
+
+FUZZ_FINDING = re.compile(r"(?:crash|timeout|oom|slow-unit|leak)-")
+NOT_SOURCE = {".git", "dist"}
 
 FILE_LINES = 800
 FUNCTION_LINES = 70
@@ -138,8 +142,18 @@ def check_file(path, folder):
     yield from check_functions(code)
 
 
+def check_fuzz_findings(root):
+    """What a fuzzer found belongs into the corpus of its target, or nowhere."""
+    for path in sorted(root.rglob("*-*")):
+        parts = path.relative_to(root).parts
+        if not FUZZ_FINDING.match(path.name) or parts[:2] == ("tests", "corpus"):
+            continue
+        if parts[0] not in NOT_SOURCE and not parts[0].startswith("build") and path.is_file():
+            yield f"{path.relative_to(root)}:1: a fuzzer's finding outside tests/corpus"
+
+
 def check(root):
-    findings = []
+    findings = list(check_fuzz_findings(root))
     source = root / "src"
     for path in sorted(source.rglob("*.[ch]pp")):
         folder = path.relative_to(source).parts[0]

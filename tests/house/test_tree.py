@@ -59,3 +59,19 @@ def test_a_missing_licence_line_is_found(tmp_path):
 ])
 def test_what_is_allowed_passes(tmp_path, name, line):
     assert findings_for(tmp_path, name, LICENCE + line + "\n") == []
+
+
+FINDING = "crash-0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize("place, refused", [
+    (FINDING, True), ("src/session/oom-1", True), ("slow-unit-1", True), ("leak-1", True),
+    ("timeout-1", True), (f"tests/corpus/record/{FINDING}", False),
+    (f"build-sanitize/found/record/{FINDING}", False), ("src/session/crash", False),
+])
+def test_findings_of_a_fuzzer_belong_into_the_corpus(tmp_path, place, refused):
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+
+    assert [f.partition(":")[0] for f in check_tree.check(tmp_path)] == ([place] if refused else [])
