@@ -102,4 +102,18 @@ inline void expect_ok(const base::Status& status) {
     EXPECT_TRUE(status) << (status ? "" : status.error().message);
 }
 
+// Node records in it.
+class Nodes : public StoreTest {
+protected:
+    std::vector<NodeId> all() {
+        Store store(paths_);
+        return value_of(store.find({}));
+    }
+    std::vector<NodeId> found(const NodePattern& pattern) {
+        Store store(paths_);
+        return value_of(store.find(pattern));
+    }
+    void add(const record::Node& node) { expect_ok(Store(paths_).add(node)); }
+};
+
 }  // namespace iscsi::store
