@@ -170,10 +170,15 @@ void Supervisor::on_connect_failed(std::uint64_t attempt, std::string_view why, 
         now);
 }
 
-// Compat: a first login ends here, at once; 2.1.8 does not ask the resolver again either.
+// Compat: the name in a record ends a first login here, at once; 2.1.8 does not ask the resolver
+// again either. A name that the target has sent us to is one more portal that cannot be reached.
 void Supervisor::on_unresolved(std::uint64_t attempt, std::string_view why, Instant now) {
     if (!is_current(attempt, State::Connecting)) return;
-    if (purpose_ != Purpose::FirstLogin) return on_connect_failed(attempt, why, now);
+    const bool in_record = current_.address == config_.portal.address;
+    if (purpose_ != Purpose::FirstLogin || !in_record) {
+        if (!in_record) failback_ = config_.portal;
+        return on_connect_failed(attempt, why, now);
+    }
     std::string text = fmt::format("cannot resolve host name {} ({})", current_.address, why);
     log(LogLevel::Error, "{}", text);
     terminate(ErrorCode::Transport, std::move(text), now);

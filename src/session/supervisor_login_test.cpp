@@ -539,6 +539,40 @@ TEST(Redirects, AnAddressThatCannotBeReadIsRetriedAtTheRecordsPortal) {
     EXPECT_EQ(bench.last<Connect>(), (Connect{2, {"192.0.2.7", 3260}}));
 }
 
+TEST(Redirects, ToANameThatNobodyKnowsAreRetriedAtTheRecordsPortal) {
+    for (const bool permanent : {false, true}) {
+        Supervised bench;
+        bench.begin();
+        bench.connected();
+        bench.redirected("no.such.host", permanent);
+        bench.supervisor.on_unresolved(bench.attempt, "no such host", bench.now);
+        bench.collect();
+        bench.pass_deadline();
+
+        EXPECT_EQ(bench.last<Connect>(), (Connect{3, {"192.0.2.7", 3260}}));
+        EXPECT_EQ(bench.elapsed(), 3s);
+        bench.log_in_again();
+        EXPECT_EQ(bench.last<ReplyLogin>(), ReplyLogin{});
+    }
+}
+
+TEST(Redirects, ToANameThatNobodyKnowsEndWithinTheLimitOfTheLogin) {
+    Supervised bench(with_retries(2));
+    bench.begin();
+    while (bench.state() != State::Ending) {
+        bench.connected();
+        bench.redirected("no.such.host");
+        bench.supervisor.on_unresolved(bench.attempt, "no such host", bench.now);
+        bench.collect();
+        ASSERT_TRUE(bench.pass_deadline());
+    }
+
+    EXPECT_LE(bench.elapsed(), 33s);
+    const auto reply = reply_after_gone(bench);
+    EXPECT_EQ(reply->code, ErrorCode::TransportTimeout);
+    EXPECT_TRUE(reply->message.ends_with("no.such.host:3260 failed (no such host)"));
+}
+
 // Settings ------------------------------------------------------------------------------------
 
 TEST(SupervisorSettings, ComeFromTheRecord) {
