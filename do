@@ -12,6 +12,9 @@ case $command in
     *)
         script=scripts/do-$command.sh
         [ -f "$script" ] || { echo "do: no such command: $command (see ./do help)" >&2; exit 2; }
+        if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+            exec sed -n 's/^# Usage: //p' "$script"
+        fi
         exec bash "$script" "$@"
         ;;
 esac

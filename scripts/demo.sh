@@ -192,6 +192,10 @@ tidy_up() {
         echo "demo: stopped (status $status), tidying up" >&2
         tail -n 20 "$work"/iscsid.log >&2 2> /dev/null || true
     fi
+    # Without a target the file system would wait for replacement_timeout.
+    if [ -n "$mounted" ] && ! kill -0 "${target_pid:-}" 2> /dev/null; then
+        (start_target) > /dev/null 2>&1 || true
+    fi
     [ -z "$mounted" ] || timeout 10 umount /run/demo || umount -l /run/demo || true
     if [ -n "${daemon_pid:-}" ]; then
         if iscsiadm -m session > /dev/null 2>&1; then

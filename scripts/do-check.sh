@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Usage: ./do check                      the fast loop: format, layers, unit tests, corpus (a minute when warm)
 set -euo pipefail
+. scripts/usage.sh
+takes_only "" "$@"
 bash scripts/do-format.sh --check
 python3 scripts/check_tree.py
 bash scripts/sanitized-build.sh

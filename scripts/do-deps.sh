@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Usage: ./do deps [--test]              install what building (and with --test: testing) needs
 set -euo pipefail
+. scripts/usage.sh
+takes_only --test "$@"
 build=(g++ meson ninja-build pkg-config libfmt-dev libasio-dev libisal-dev nettle-dev libkmod-dev
     libmount-dev libfuse3-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     liburing-dev kmod)

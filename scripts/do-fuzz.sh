@@ -1,7 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Usage: ./do fuzz [target] [seconds]    fuzz one target (default: each for 60 s) and keep what it finds
+# Usage: ./do fuzz [target] [seconds]    fuzz one target (default: each, `all`, for 60 s)
 set -euo pipefail
+. scripts/usage.sh
+names=$(git ls-files 'src/*_fuzz.cpp' | sed 's,.*/,,; s,_fuzz.cpp$,,')
+takes_only "all ${names//$'\n'/ }" "${@:1:1}"
+takes_numbers "${@:2}"
 bash scripts/sanitized-build.sh
 ninja -C build-sanitize --quiet
 target=${1:-all}

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Usage: ./do test [suite]               all tests, or one of: house unit conformance differential records beds e2e guest
+# Usage: ./do test [suite...]            all tests, or some of: house unit conformance differential records beds e2e guest
 set -uo pipefail
-bash scripts/do-deps.sh --test || exit 1
+. scripts/usage.sh
 suites=(house unit conformance differential records beds e2e guest)
+takes_only "${suites[*]}" "$@"
+bash scripts/do-deps.sh --test || exit 1
 [ $# -gt 0 ] && suites=("$@")
 results=$PWD/build/results
 mkdir -p "$results"

@@ -39,6 +39,19 @@ def read_until(process, text):
     raise AssertionError(f"no {text!r} in:\n{''.join(seen)}")
 
 
+def target_of(output):
+    """The process of the demo's tgtd, as seen from outside its namespace."""
+    [work] = set(re.findall(r"/tmp/iscsi-demo\.\w+", output))
+    for environment in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        try:
+            name = environment.with_name("comm").read_text().strip()
+            if name == "tgtd" and f"{work}/tgtd".encode() in environment.read_bytes():
+                return int(environment.parent.name)
+        except OSError:  # another process that has just ended
+            continue
+    raise AssertionError(f"no tgtd of {work}")
+
+
 def own_files_are_gone(output):
     for path in set(re.findall(r"/tmp/iscsi-demo\.\w+", output)):
         assert not pathlib.Path(path).exists()
@@ -58,6 +71,19 @@ def test_demo_goes_through(demo):
 def test_ctrl_c_leaves_nothing_behind(demo, moment):
     before = read_until(demo, moment)
 
+    os.killpg(demo.pid, signal.SIGINT)
+    after, _ = demo.communicate(timeout=60)
+
+    assert demo.returncode != 0
+    assert NOTHING_LEFT in after, before + after
+    own_files_are_gone(before)
+
+
+def test_demo_does_not_wait_for_a_target_that_is_gone(demo):
+    """A file system without a target would wait for replacement_timeout, two minutes."""
+    before = read_until(demo, "The checksums are equal.")
+
+    os.kill(target_of(before), signal.SIGKILL)
     os.killpg(demo.pid, signal.SIGINT)
     after, _ = demo.communicate(timeout=60)
 
