@@ -92,7 +92,7 @@ struct ItemDone {
     std::uint32_t index = 0;  // in the request's list
     std::uint64_t sid = 0;    // 0: no session
     base::ErrorCode code = base::ErrorCode::Success;
-    // For the operator; may be empty. With Success: the disks that could not be made devices.
+    // For the operator; may be empty. With Success: lines about disks of the session.
     std::string message;
     bool operator==(const ItemDone&) const = default;
 };

@@ -108,8 +108,17 @@ struct Stats {
 struct RescanDone {
     std::uint32_t luns = 0;
     std::uint32_t devices = 0;
-    std::string problems;  // one line for each disk that the target does not let us use
-    std::string failures;  // one line for each disk that could not be made a device on this machine
+    // One line for each ...
+    std::string problems;  // device that stays although its disk is away
+    std::string failures;  // disk that could not be made a device on this machine
+    std::string missing;   // disk that has no device, since it cannot be used as it is
+    std::string remarks;   // device that is not as its user expects: its disk gave way to another
+
+    // A line for each disk that was asked for and has no device.
+    std::string missing_disks() const;
+    // What whoever asked must be told: those lines, and the remarks. The data path has logged the
+    // latter itself.
+    std::string news() const;
 };
 
 // A session that an earlier iscsid left running.

@@ -91,11 +91,11 @@ void report(Output& out, const Verdict& verdict) {
     if (!verdict.message.empty()) out.error_text(verdict.message);
 }
 
-// A success with words: the session is up, and some disks of it could not be made devices.
-void report_missing_disks(Output& out, const Verdict& verdict) {
+// A success with words: the session is up, and not all of its disks are what they should be.
+void report_news(Output& out, const Verdict& verdict) {
     if (verdict.code != ErrorCode::Success) return;
     for (const auto line : base::split(verdict.message, '\n')) {
-        if (!line.empty()) out.error("session {}: no disk for {}", verdict.sid, line);
+        if (!line.empty()) out.error("session {}: {}", verdict.sid, line);
     }
 }
 
@@ -143,7 +143,7 @@ void report_login(App& app, const record::Node& node, const Verdict& verdict) {
         event.text = fmt::format("Login to {} successful.", name);
     }
     app.report().event(event);
-    report_missing_disks(out, verdict);
+    report_news(out, verdict);
 }
 
 ErrorCode send_logins(App& app, const std::vector<control::LoginItem>& items) {
@@ -346,7 +346,7 @@ base::ErrorCode rescan_sessions(App& app, std::span<const control::SessionInfo> 
         const bool gone = is_gone(verdicts[i].code);
         if (gone) verdicts[i].code = ErrorCode::NoObjectsFound;
         app.report().event(session_event(Event::What::Rescan, sessions[i], verdicts[i]));
-        report_missing_disks(app.out(), verdicts[i]);
+        report_news(app.out(), verdicts[i]);
         if (verdicts[i].code == ErrorCode::Success || (gone && !all_gone)) continue;
         app.out().error("Could not rescan session {}.", describe(sessions[i]));
         report(app.out(), verdicts[i]);

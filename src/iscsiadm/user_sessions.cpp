@@ -54,7 +54,7 @@ base::Result<control::StatsInfo> stats_of_user_session(std::uint64_t sid) {
 
 base::Result<std::string> rescan_user_session(std::uint64_t sid) {
     ISCSI_TRY(auto done, datapath::rescan_as_observer(kRundir, sid));
-    return std::move(done.failures);
+    return done.news();
 }
 
 }  // namespace iscsi::iscsiadm

@@ -110,7 +110,7 @@ TEST(ControlServer, RescanTellsOfDisksThatCouldNotBeMadeDevices) {
     ASSERT_EQ(answers.size(), 2U);
     const auto& item = std::get<control::ItemDone>(answers[0]);
     EXPECT_EQ(item.code, ErrorCode::Success);
-    EXPECT_EQ(item.message, "LUN 2: EPERM");
+    EXPECT_EQ(item.message, "no disk for LUN 2: EPERM");
 }
 
 TEST(ControlServer, LogoutEndsSessionsAndSaysWhichWereNone) {

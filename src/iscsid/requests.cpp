@@ -165,10 +165,11 @@ void Requests::run(const control::Rescan& rescan, const std::shared_ptr<Answers>
                     base::log(base::LogLevel::Warning, "session {}: {}", sid, result->problems);
                     batch->tell(control::Notice{static_cast<std::uint32_t>(i), result->problems});
                 }
-                if (!result->failures.empty()) {
-                    base::log(base::LogLevel::Warning, "session {}: {}", sid, result->failures);
+                const std::string missing = result->missing_disks();
+                if (!missing.empty()) {
+                    base::log(base::LogLevel::Warning, "session {}: {}", sid, missing);
                 }
-                batch->done(i, sid, ErrorCode::Success, result->failures);
+                batch->done(i, sid, ErrorCode::Success, result->news());
             });
     }
     batch->started();

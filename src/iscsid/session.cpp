@@ -247,12 +247,15 @@ void Session::perform(const session::SendConnectionLogout& action) {
 session::ScanResult Session::note_scan(const base::Result<datapath::RescanDone>& result) const {
     if (!result) {
         base::log(LogLevel::Warning, "session {}: scan: {}", sid(), result.error().message);
-        return {};
+        return {.text = fmt::format("no disks: {}", result.error().message)};
     }
-    for (const std::string* lines : {&result->problems, &result->failures}) {
+    const std::string missing = result->missing_disks();
+    for (const std::string* lines : {&result->problems, &missing}) {
         if (!lines->empty()) base::log(LogLevel::Warning, "session {}: {}", sid(), *lines);
     }
-    return {.usable = result->devices > 0 || result->failures.empty(), .text = result->failures};
+    // Only what is wrong on this machine makes the login fail: a unit may become ready later.
+    const bool usable = result->devices > 0 || result->failures.empty();
+    return {.usable = usable, .text = usable ? result->news() : result->failures};
 }
 
 void Session::perform(const session::StartScan&) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <functional>
 #include <string_view>
 
 #include "os/files.hpp"
@@ -32,7 +33,10 @@ base::Status set_device_link(const std::string& target, const std::string& path)
                           name_of_kind(info.st_mode), target);
     }
     make_parents(path);
-    const std::string fresh = fmt::format("{}.{}", path, ::getpid());
+    // Of a fixed length: the link's own name may leave no room for more. Process ids alone are no
+    // distinction, since containers may share /dev.
+    const std::string fresh = fmt::format("{}/ip-.new.{:x}.{}", path.substr(0, path.rfind('/')),
+                                          std::hash<std::string>{}(path), ::getpid());
     ::unlink(fresh.c_str());
     if (::symlink(target.c_str(), fresh.c_str()) != 0) {
         return base::fail_errno(base::ErrorCode::Internal, errno, path);

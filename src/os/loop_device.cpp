@@ -156,7 +156,12 @@ base::Result<bool> detach_loop_if_unused(std::uint32_t number) {
         return base::fail_errno(ErrorCode::Internal, errno,
                                 fmt::format("{}: LOOP_CLR_FD", loop_name(number)));
     }
-    if (::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) return true;
+    if (::ioctl(fd.get(), LOOP_GET_STATUS64, &info) != 0) {
+        if (errno == ENXIO) return true;
+        // Still attached: it was the file that has refused to tell of itself.
+        return base::fail_errno(ErrorCode::Internal, errno,
+                                fmt::format("{}: LOOP_GET_STATUS64", loop_name(number)));
+    }
     info.lo_flags &= ~static_cast<std::uint32_t>(LO_FLAGS_AUTOCLEAR);
     if (::ioctl(fd.get(), LOOP_SET_STATUS64, &info) != 0) {
         return base::fail_errno(ErrorCode::Internal, errno,

@@ -18,10 +18,16 @@ namespace {
 
 constexpr std::uint64_t kGranuleMost = 1u << 30;
 
-// Whether what is at this LUN now can go on as the device that its users know.
-bool same_disk(const Volume& a, const Volume& b) {
-    return a.block_bytes == b.block_bytes && a.serial == b.serial && a.vendor == b.vendor &&
-           a.product == b.product;
+// Whether what is at this LUN now is something else than the disk that its device's users know.
+bool is_another(const Volume& known, const LunProbe& probe) {
+    const Volume& now = probe.volume;
+    if (!probe.present) return false;
+    if (!probe.is_disk || known.vendor != now.vendor || known.product != now.product) return true;
+    const bool both_known = known.ids_known && now.ids_known;
+    if (both_known && (known.serial != now.serial || known.designators != now.designators)) {
+        return true;
+    }
+    return probe.problem.empty() && known.block_bytes != now.block_bytes;
 }
 
 void add_line(std::string& lines, scsi::Lun lun, const std::string& text) {
@@ -55,9 +61,7 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
         const LunProbe probe = probe_lun(io_, lun);
         if (!probe.present && probe.problem.empty()) continue;
         present.insert(lun.number());
-        if (!probe.problem.empty()) add_line(done.problems, lun, probe.problem);
-        const std::string failure = bring_up(lun, probe);
-        if (!failure.empty()) add_line(done.failures, lun, failure);
+        bring_up(lun, probe, done);
         publish_status();
     }
     for (auto& [number, device] : devices_) {
@@ -65,9 +69,7 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
         const std::string problem = let_go(device);
         if (!problem.empty()) add_line(done.problems, device.volume.lun, problem);
     }
-    std::erase_if(devices_, [&](const auto& entry) {
-        return !present.contains(entry.first) && !entry.second.attached;
-    });
+    forget_absent(present);
     refresh_links();
     publish_status();
     done.devices = static_cast<std::uint32_t>(
@@ -75,25 +77,79 @@ base::Result<userlink::RescanDone> DeviceManager::rescan() {
     return done;
 }
 
-std::string DeviceManager::bring_up(scsi::Lun lun, const LunProbe& probe) {
-    const auto [place, fresh] = devices_.try_emplace(lun.number());
-    Device& device = place->second;
-    if (fresh) device.index = next_index_++;
-    if (!probe.is_disk || !probe.problem.empty()) {
-        // A disk in use stays: its unit may only be away for a moment.
-        if (!device.attached) device.volume = probe.volume;
-        return {};
+void DeviceManager::forget_absent(const std::set<std::uint64_t>& present) {
+    for (auto entry = devices_.begin(); entry != devices_.end();) {
+        if (present.contains(entry->first) || entry->second.attached) {
+            ++entry;
+            continue;
+        }
+        io_.withdraw(entry->second.index);
+        entry = devices_.erase(entry);
     }
-    if (device.attached && !same_disk(device.volume, probe.volume)) {
-        detach(device, /*flush=*/false);
+}
+
+std::uint32_t DeviceManager::free_index() const {
+    std::set<std::uint32_t> taken;
+    for (const auto& [number, device] : devices_) taken.insert(device.index);
+    std::uint32_t index = 0;
+    while (taken.contains(index)) ++index;
+    return index;
+}
+
+void DeviceManager::bring_up(scsi::Lun lun, const LunProbe& probe, userlink::RescanDone& done) {
+    if (!devices_.contains(lun.number())) devices_[lun.number()].index = free_index();
+    Device& device = devices_[lun.number()];
+    std::string replaced;
+    if (device.attached && is_another(device.volume, probe)) {
+        const std::string before = os::loop_name(device.loop);
+        if (give_up(device)) {
+            replaced = fmt::format(
+                "the target has another disk there now; {}, which is in use, was the one before "
+                "and fails from now on: unmount or close it",
+                before);
+        }
     }
-    return device.attached ? update(device, probe.volume)
-                           : (device.volume = probe.volume, attach(device));
+    // A disk in use stays: its unit may only be away for a moment.
+    if (!probe.problem.empty()) {
+        add_line(device.attached ? done.problems : done.missing, lun, probe.problem);
+    }
+    if (probe.is_disk && probe.problem.empty()) {
+        const std::string failure = device.attached
+                                        ? update(device, probe.volume)
+                                        : (device.volume = probe.volume, attach(device));
+        if (!failure.empty()) add_line(done.failures, lun, failure);
+        if (device.attached && !device.link_problem.empty()) {
+            add_line(
+                done.remarks, lun,
+                fmt::format("{} has no link: {}", os::loop_name(device.loop), device.link_problem));
+        }
+    } else if (!device.attached) {
+        device.volume = probe.volume;
+    }
+    if (replaced.empty()) return;
+    if (device.attached) replaced += fmt::format("; the new one is {}", os::loop_name(device.loop));
+    base::log(LogLevel::Warning, "LUN {}: {}", lun.number(), replaced);
+    add_line(done.remarks, lun, replaced);
+}
+
+// Its users have data of another disk in mind: not a byte of theirs may reach this one.
+bool DeviceManager::give_up(Device& device) {
+    io_.withdraw(device.index);
+    // An error is that of the file, which is no more: the device is in use.
+    const auto unused = os::detach_loop_if_unused(device.loop);
+    if (unused && *unused) {
+        base::log(LogLevel::Info, "LUN {}: another disk is there now; {} is gone",
+                  device.volume.lun.number(), os::loop_name(device.loop));
+        remove_links(device);
+        device.attached = false;
+        return false;
+    }
+    detach(device, /*flush=*/false);  // it goes with its last user
+    return true;
 }
 
 std::string DeviceManager::attach(Device& device) {
     const ExportFile file = file_of(device.volume);
-    if (file.bytes == 0) return "it has no blocks";
     io_.publish(device.index, device.volume, file);
     auto backing = io_.open_file(file.name);
     if (!backing) return backing.error().message;
@@ -112,6 +168,11 @@ std::string DeviceManager::attach(Device& device) {
 
 std::string DeviceManager::update(Device& device, const Volume& volume) {
     const Volume before = std::exchange(device.volume, volume);
+    if (!volume.ids_known) {
+        device.volume.serial = before.serial;
+        device.volume.designators = before.designators;
+        device.volume.ids_known = before.ids_known;
+    }
     if (before == volume) {
         set_links(device);
         return {};
@@ -151,6 +212,7 @@ std::string DeviceManager::let_go(Device& device) {
 void DeviceManager::remove_links(Device& device) {
     for (const auto& [path, target] : device.links) os::remove_device_link(target, path);
     device.links.clear();
+    device.link_problem.clear();
 }
 
 std::string DeviceManager::detach(Device& device, bool flush) {
@@ -199,13 +261,17 @@ void DeviceManager::set_links(Device& device) {
     for (const auto& [path, target] : device.links) {
         if (!wanted.contains(path)) os::remove_device_link(target, path);
     }
+    std::string problem;
     for (const auto& [path, target] : wanted) {
         // Another session to the same unit may have taken a link over, and taken it along.
         if (device.links.contains(path) && os::device_link_exists(path)) continue;
         const auto made = os::set_device_link(target, path);
-        if (!made) base::log(LogLevel::Warning, "{}", made.error().message);
+        if (!made && problem.empty()) problem = made.error().message;
     }
     device.links = std::move(wanted);
+    if (problem == device.link_problem) return;
+    if (!problem.empty()) base::log(LogLevel::Warning, "{}", problem);
+    device.link_problem = std::move(problem);
 }
 
 void DeviceManager::publish_status() {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ namespace iscsi::userd {
 // What the device manager needs of the I/O thread. Calls block until that thread has served them.
 class IoSide : public CommandPort {
 public:
-    // The volume and its file as requests will see them from now on. An empty name withdraws it.
+    // The volume and its file as requests will see them from now on.
     virtual void publish(std::uint32_t index, const Volume& volume, const ExportFile& file) = 0;
+    // Whoever has the file open gets EIO from now on. The index is free for another volume.
+    virtual void withdraw(std::uint32_t index) = 0;
     virtual void publish_status(const std::vector<userlink::LunStatus>& luns) = 0;
     virtual base::Result<os::Fd> open_file(const std::string& name) = 0;
 };
@@ -44,15 +47,20 @@ public:
 
 private:
     struct Device {
-        std::uint32_t index = 0;  // of the volume; a LUN keeps it for the life of the session
+        std::uint32_t index = 0;  // of the volume; no other LUN's as long as this one is known
         Volume volume;
         bool attached = false;
         std::uint32_t loop = 0;
         std::map<std::string, std::string> links;  // path -> target
+        std::string link_problem;                  // why one of them is not there
     };
 
+    void bring_up(scsi::Lun lun, const LunProbe& probe, userlink::RescanDone& done);
+    // Ends the device for a disk that another has taken the place of. True: somebody uses it.
+    bool give_up(Device& device);
+    void forget_absent(const std::set<std::uint64_t>& present);
+    std::uint32_t free_index() const;
     // A text tells what went wrong with this disk on this machine.
-    std::string bring_up(scsi::Lun lun, const LunProbe& probe);
     std::string attach(Device& device);
     std::string update(Device& device, const Volume& volume);
     std::string let_go(Device& device);
@@ -66,8 +74,6 @@ private:
     IoSide& io_;
     Identity identity_;
     std::map<std::uint64_t, Device> devices_;  // by LUN number
-    std::uint32_t next_index_ = 0;
-    std::uint32_t luns_reported_ = 0;
 };
 
 // Detaches loop devices whose process has died, and removes links that lead to them. Where that

@@ -23,7 +23,19 @@ namespace iscsi::userd {
 namespace {
 
 constexpr std::uint64_t kRootInode = 1;
-constexpr std::uint64_t kFirstInode = 2;  // of volume 0
+// An inode's number: the volume's index from here on, above it how many files that place has seen
+// end. No number ever comes again.
+constexpr std::uint64_t kFirstInode = 2;
+constexpr int kEndedShift = 32;
+constexpr std::uint64_t kPlaceMask = (std::uint64_t{1} << kEndedShift) - 1;
+
+std::size_t place_of(std::uint64_t inode) {
+    return static_cast<std::size_t>((inode & kPlaceMask) - kFirstInode);
+}
+
+std::uint64_t inode_of(std::size_t place, std::uint32_t ended) {
+    return (std::uint64_t{ended} << kEndedShift) | (kFirstInode + place);
+}
 // Writes to different places of a file need no lock against each other. Newer than the headers of
 // some systems; kernels that don't know the flag ignore it.
 constexpr std::uint32_t kParallelDirectWrites = 1 << 6;
@@ -69,15 +81,16 @@ struct FuseExport::Callbacks {
     }
 
     static void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
-        const auto& files = self(request).files_;
-        const auto found = std::ranges::find(files, std::string_view(name), &ExportFile::name);
-        if (parent != kRootInode || *name == '\0' || found == files.end()) {
+        const auto& places = self(request).places_;
+        const auto found = std::ranges::find(places, std::string_view(name),
+                                             [](const Place& place) { return place.file.name; });
+        if (parent != kRootInode || *name == '\0' || found == places.end()) {
             fuse_reply_err(request, ENOENT);
             return;
         }
         fuse_entry_param entry{};
-        entry.ino = kFirstInode + static_cast<std::uint64_t>(found - files.begin());
-        entry.attr = attributes_of(entry.ino, &*found);
+        entry.ino = inode_of(static_cast<std::size_t>(found - places.begin()), found->ended);
+        entry.attr = attributes_of(entry.ino, &found->file);
         fuse_reply_entry(request, &entry);
     }
 
@@ -234,14 +247,17 @@ base::Result<std::unique_ptr<FuseExport>> FuseExport::create(SlotPool& pool,
 int FuseExport::fd() const { return fuse_session_fd(session_); }
 
 void FuseExport::set_file(std::uint32_t index, const ExportFile& file) {
-    if (index >= files_.size()) files_.resize(index + 1);
-    files_[index] = file;
+    if (index >= places_.size()) places_.resize(index + 1);
+    Place& place = places_[index];
+    if (file.name.empty() && !place.file.name.empty()) ++place.ended;
+    place.file = file;
 }
 
 const ExportFile* FuseExport::file_of(std::uint64_t inode) const {
-    if (inode < kFirstInode || inode - kFirstInode >= files_.size()) return nullptr;
-    const ExportFile& file = files_[inode - kFirstInode];
-    return file.name.empty() ? nullptr : &file;
+    if (inode < kFirstInode || place_of(inode) >= places_.size()) return nullptr;
+    const Place& place = places_[place_of(inode)];
+    if (place.file.name.empty() || inode != inode_of(place_of(inode), place.ended)) return nullptr;
+    return &place.file;
 }
 
 // `wanted` has bytes where the scheduler has blocks.
@@ -266,7 +282,7 @@ void FuseExport::forward(void* request, std::uint64_t inode, const Request& want
     pending_[slot_] = {
         .request = request, .kind = wanted.kind, .bytes = static_cast<std::size_t>(bytes)};
     incoming_ = {.got = Got::ForScheduler, .slot = slot_, .request = wanted};
-    incoming_.request.volume = static_cast<std::uint32_t>(inode - kFirstInode);
+    incoming_.request.volume = static_cast<std::uint32_t>(place_of(inode));
     incoming_.request.lba = start / file->block_bytes;
     incoming_.request.blocks = bytes / file->block_bytes;
 }

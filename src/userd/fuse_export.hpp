@@ -40,7 +40,9 @@ public:
 
     int fd() const;  // readable when a request waits
 
-    // `index` is the volume's number for the scheduler. Replaces what was there.
+    // `index` is the volume's number for the scheduler. Replaces what was there: whoever has it
+    // open sees the new size. Without a name it ends the file: whoever has that open gets EIO from
+    // now on, for good, whatever gets the index next.
     void set_file(std::uint32_t index, const ExportFile& file);
 
     // Reads one message. A request for the scheduler comes back with its slot taken; Answered means
@@ -62,6 +64,10 @@ public:
 
 private:
     struct Callbacks;  // libfuse's table
+    struct Place {
+        ExportFile file;
+        std::uint32_t ended = 0;  // files that have been here before: part of the inode's number
+    };
     struct Pending {
         void* request = nullptr;  // fuse_req_t
         RequestKind kind = RequestKind::Read;
@@ -77,7 +83,7 @@ private:
     std::uint16_t background_;
     os::Fd root_;
     fuse_session* session_ = nullptr;
-    std::vector<ExportFile> files_;
+    std::vector<Place> places_;  // by index
     std::vector<Pending> pending_;
     Slot slot_ = 0;  // of the message being dispatched
     Incoming incoming_;

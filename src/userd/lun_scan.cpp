@@ -16,6 +16,20 @@ constexpr std::uint32_t kLunListFirst = 4096;  // room for 511 LUNs: enough almo
 constexpr std::uint32_t kLunListMost = 8 + kLunsMax * 8;
 constexpr std::uint32_t kDefaultWriteSameBlocks = 0xffff;  // when the unit names no limit
 
+// The target has answered the command, and no other answer is to be had.
+bool is_refusal(const CommandPort::Reply& reply) {
+    return reply.error_number == EREMOTEIO || reply.error_number == EBADE;
+}
+bool does_not_know(const CommandPort::Reply& reply) {
+    return reply.sense && reply.sense->key == scsi::SenseKey::IllegalRequest;
+}
+
+std::string reason_of(const CommandPort::Reply& reply) {
+    if (reply.sense) return scsi::describe(*reply.sense);
+    if (reply.error_number == EBADE) return "reservation conflict";
+    return std::strerror(reply.error_number);
+}
+
 // Asks one logical unit; answers land in one buffer.
 class Questions {
 public:
@@ -31,6 +45,7 @@ public:
         const auto reply = port_.execute(command);
         error_number_ = reply.error_number;
         sense_ = reply.sense;
+        if (error_number_ != 0 && !does_not_know(reply)) unclear_ = true;
         if (error_number_ != 0) return {};
         return base::ConstByteSpan(buffer_).first(std::min(reply.bytes, bytes));
     }
@@ -42,9 +57,12 @@ public:
         return error_number_ == 0;
     }
     std::string error() const {
-        if (sense_) return scsi::describe(*sense_);
-        return std::strerror(error_number_ != 0 ? error_number_ : EPROTO);
+        return reason_of(
+            {.error_number = error_number_ != 0 ? error_number_ : EPROTO, .sense = sense_});
     }
+    // A question so far has had no answer, since the connection was lost, for one. "I do not know
+    // that" is one.
+    bool unclear() const { return unclear_; }
 
 private:
     static constexpr std::uint16_t kPageBytes = 252;
@@ -53,6 +71,7 @@ private:
     std::array<std::byte, 256> buffer_{};
     int error_number_ = 0;
     std::optional<scsi::Sense> sense_;
+    bool unclear_ = false;
 };
 
 bool lists(const std::vector<std::uint8_t>& pages, scsi::VpdPage page) {
@@ -138,6 +157,7 @@ std::string probe_disk(Questions& unit, const std::vector<std::uint8_t>& pages, 
     // A file's size is a signed 64 bit number of bytes.
     const std::uint64_t most = (~std::uint64_t{0} >> 1) / capacity->block_bytes;
     volume.blocks = std::min(capacity->blocks, most);
+    if (volume.blocks == 0) return "it has no blocks";
     const scsi::ModeData mode = ask_mode(unit);
     volume.read_only = mode.write_protected;
     volume.write_cache = mode.write_cache.value_or(true);
@@ -156,7 +176,10 @@ base::Result<std::vector<scsi::Lun>> report_luns(CommandPort& port) {
         const auto reply = port.execute(command);
         if (reply.error_number == EREMOTEIO) return std::vector{scsi::Lun{}};
         if (reply.error_number != 0) {
-            return base::fail_errno(base::ErrorCode::Transport, reply.error_number, "REPORT LUNS");
+            // The connection is in order where the target has said what it minds.
+            const bool answered = reply.sense || is_refusal(reply);
+            return base::fail(answered ? base::ErrorCode::Generic : base::ErrorCode::Transport,
+                              "REPORT LUNS: {}", reason_of(reply));
         }
         auto list = scsi::parse_report_luns(
             base::ConstByteSpan(buffer).first(std::min(reply.bytes, buffer.size())));
@@ -196,6 +219,15 @@ LunProbe probe_lun(CommandPort& port, scsi::Lun lun) {
         probe.volume.serial =
             scsi::parse_unit_serial(unit.ask_page(scsi::VpdPage::UnitSerialNumber)).value_or("");
     }
+    if (lists(pages, scsi::VpdPage::DeviceIdentification)) {
+        const auto ids =
+            scsi::parse_device_identification(unit.ask_page(scsi::VpdPage::DeviceIdentification));
+        if (ids) {
+            probe.volume.designators =
+                fmt::format("{}/{}/{}/{}", ids->naa, ids->eui64, ids->t10, ids->scsi_name);
+        }
+    }
+    probe.volume.ids_known = !unit.unclear();
     if (probe.is_disk) probe.problem = probe_disk(unit, pages, probe.volume);
     return probe;
 }

@@ -21,6 +21,7 @@ class Target final : public CommandPort {
 public:
     std::map<std::string, std::vector<std::byte>> answers;  // CDB prefix as text -> data
     std::vector<std::string> asked;
+    std::optional<Reply> refusal;  // of what has no answer; nullopt: an unknown command
     std::size_t longest_list = 0;  // allocation length of REPORT LUNS
 
     Reply execute(const Command& command) override {
@@ -38,6 +39,7 @@ public:
             std::copy_n(data.begin(), count, command.read_into.begin());
             return {.bytes = count};
         }
+        if (refusal) return *refusal;
         scsi::Sense sense{.key = scsi::SenseKey::IllegalRequest, .asc = 0x20};
         return {.error_number = EREMOTEIO, .sense = sense};
     }
@@ -207,6 +209,34 @@ TEST(LunScan, ATruncatedListIsAnError) {
     Target target;
     target.answers["a0"] = bytes_of("00000008 00");
     EXPECT_FALSE(report_luns(target).has_value());
+}
+
+TEST(LunScan, AListThatIsRefusedNamesTheReason) {
+    Target target;
+    target.refusal = CommandPort::Reply{.error_number = EBADE};
+    auto luns = report_luns(target);
+    ASSERT_FALSE(luns.has_value());
+    EXPECT_EQ(luns.error().message, "REPORT LUNS: reservation conflict");
+    EXPECT_EQ(luns.error().code, base::ErrorCode::Generic);
+
+    target.refusal = CommandPort::Reply{.error_number = EIO};
+    luns = report_luns(target);
+    ASSERT_FALSE(luns.has_value());
+    EXPECT_EQ(luns.error().code, base::ErrorCode::Transport) << "nobody has answered";
+}
+
+TEST(LunScan, TheIdentityIsUnknownWhereAQuestionHadNoAnswer) {
+    Target target = thin_disk();
+    target.answers["120183"] = bytes_of("00 83 0010 01 03 00 0c 600140500000000000000001");
+    const Volume known = probe_lun(target, kLun1).volume;
+    EXPECT_TRUE(known.ids_known);
+    EXPECT_EQ(known.serial, "beaf11");
+    EXPECT_NE(known.designators, "");
+
+    target.answers.erase("120100");
+    EXPECT_TRUE(probe_lun(target, kLun1).volume.ids_known) << "it knows no such pages";
+    target.refusal = CommandPort::Reply{.error_number = EIO};
+    EXPECT_FALSE(probe_lun(target, kLun1).volume.ids_known);
 }
 
 }  // namespace

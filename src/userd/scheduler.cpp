@@ -55,6 +55,20 @@ void Scheduler::set_volume(std::uint32_t id, const Volume& volume) {
     volumes_[id].volume = volume;
 }
 
+void Scheduler::withdraw_volume(std::uint32_t id) {
+    if (id >= volumes_.size()) return;
+    VolumeState& volume = volumes_[id];
+    ++volume.tenancy;
+    volume.depth = 0;
+    volume.good_run = 0;
+    fail_waiting([this](const SlotState& slot) { return is_stale(slot); }, EIO);
+}
+
+bool Scheduler::is_stale(const SlotState& slot) const {
+    return slot.request.kind != RequestKind::Raw &&
+           slot.tenancy != volumes_[slot.request.volume].tenancy;
+}
+
 int Scheduler::closed_errno() const { return link_ == Link::Closed ? close_errno_ : EIO; }
 
 void Scheduler::submit(Slot id, const Request& request, Instant now) {
@@ -62,6 +76,7 @@ void Scheduler::submit(Slot id, const Request& request, Instant now) {
     CHECK(slot.state == State::Free);
     CHECK(request.kind == RequestKind::Raw || request.volume < volumes_.size());
     slot.request = request;
+    slot.tenancy = request.kind == RequestKind::Raw ? 0 : volumes_[request.volume].tenancy;
     slot.order = next_order_++;
     slot.done = 0;
     slot.outcome = Complete{.slot = id};
@@ -95,6 +110,7 @@ bool Scheduler::prepare_step(Slot id) {
 
 void Scheduler::wait_in_order(Slot id) {
     SlotState& slot = slots_[id];
+    if (is_stale(slot)) return finish(id, EIO);
     slot.state = State::Waiting;
     Slot* link = &waiting_;
     while (*link != kNoSlot && slots_[*link].order < slot.order) link = &slots_[*link].next;
@@ -168,15 +184,25 @@ void Scheduler::requeue_running() {
 }
 
 void Scheduler::fail_all(int error_number) {
-    while (waiting_ != kNoSlot) {
-        const Slot id = waiting_;
-        waiting_ = slots_[id].next;
+    fail_waiting([](const SlotState&) { return true; }, error_number);
+}
+
+void Scheduler::fail_waiting(const std::function<bool(const SlotState&)>& whether,
+                             int error_number) {
+    for (Slot* link = &waiting_; *link != kNoSlot;) {
+        const Slot id = *link;
+        if (!whether(slots_[id])) {
+            link = &slots_[id].next;
+            continue;
+        }
+        *link = slots_[id].next;
         finish(id, error_number);
     }
     for (Slot id = 0; id < slots_.size(); ++id) {
-        if (slots_[id].state == State::Paused) finish(id, error_number);
+        if (slots_[id].state != State::Paused || !whether(slots_[id])) continue;
+        --paused_;
+        finish(id, error_number);
     }
-    paused_ = 0;
 }
 
 void Scheduler::leave_running(Slot id) {
@@ -282,6 +308,8 @@ void Scheduler::on_result(Slot id, const CommandResult& result, Instant now) {
     slot.outcome.status = result.status;
     slot.outcome.sense = judgement.sense;
     note(slot, judgement.notice);
+    // Of a unit that is no longer there; how it ended says nothing about the one that is.
+    if (is_stale(slot)) return finish(id, EIO);
     switch (judgement.verdict) {
         case scsi::Verdict::Success:
             if (!transferred_all(slot, result)) return retry(id, EIO);

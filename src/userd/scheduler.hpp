@@ -27,6 +27,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -104,6 +105,9 @@ public:
     // Adds or replaces a volume. Requests refer to it by `id` (small, reused).
     void set_volume(std::uint32_t id, const Volume& volume);
     const Volume& volume(std::uint32_t id) const { return volumes_[id].volume; }
+    // Another unit is at the volume's LUN: what was submitted for it fails with EIO, and nothing
+    // more of it is sent. Its id is free for another volume at once.
+    void withdraw_volume(std::uint32_t id);
 
     // The slot is free. The request's data stay valid until Complete.
     void submit(Slot slot, const Request& request, base::Instant now);
@@ -141,8 +145,9 @@ private:
     struct SlotState {
         State state = State::Free;
         Request request;
-        std::uint64_t order = 0;  // of arrival
-        std::uint64_t done = 0;   // blocks
+        std::uint32_t tenancy = 0;  // of the volume, when submitted
+        std::uint64_t order = 0;    // of arrival
+        std::uint64_t done = 0;     // blocks
         Step step;
         StepScratch scratch{};
         std::uint32_t attempts = 0;  // of the step, beyond the first
@@ -161,13 +166,16 @@ private:
         std::uint32_t running = 0;
         std::uint32_t depth = 0;     // 0: the configured one; less after TASK SET FULL
         std::uint32_t good_run = 0;  // commands since the depth last changed
+        std::uint32_t tenancy = 0;   // volumes that have had the id before
     };
     enum class Rescue : std::uint8_t { None, Abort, LunReset, TargetReset, Drop };
     static constexpr Slot kNoSlot = 0xffff'ffff;
 
     bool fails_at_once() const { return link_ == Link::Expired || link_ == Link::Closed; }
     int closed_errno() const;
+    bool is_stale(const SlotState& slot) const;
     void wait_in_order(Slot slot);
+    void fail_waiting(const std::function<bool(const SlotState&)>& whether, int error_number);
     bool prepare_step(Slot slot);
     void finish(Slot slot, int error_number);
     void leave_running(Slot slot);

@@ -525,5 +525,29 @@ TEST_F(SchedulerTest, IdleHasNoDeadline) {
     EXPECT_EQ(s.deadline(), base::kNever);
 }
 
+// The unit behind volume 0 is another one now: what waits, pauses and runs was meant for the old.
+TEST_F(SchedulerTest, NothingMoreOfAWithdrawnVolumesRequestsIsSent) {
+    s = make({.queue_depth = 2});
+    s.on_connected(now);
+    for (Slot slot = 0; slot < 4; ++slot) submit_write(slot);
+    submit_write(4, /*volume=*/1);
+    ASSERT_EQ(start_all(), (std::vector<Slot>{0, 1, 4}));
+    answer(1, kBusy);
+    ASSERT_EQ(start_all(), std::vector<Slot>{2});
+
+    s.withdraw_volume(0);
+    expect_complete(3, EIO);
+    expect_complete(1, EIO);
+    answer(0, kBusy);
+    expect_complete(0, EIO);
+    s.on_connection_lost(now);
+    expect_complete(2, EIO);
+
+    s.on_connected(now);
+    EXPECT_EQ(start_all(), std::vector<Slot>{4}) << "the other volume's goes on";
+    submit_write(5);
+    EXPECT_EQ(start_all(), std::vector<Slot>{5}) << "and so does what comes for the new unit";
+}
+
 }  // namespace
 }  // namespace iscsi::userd

@@ -32,6 +32,14 @@ public:
         });
     }
 
+    void withdraw(std::uint32_t index) override {
+        session_.queue_.call_and_wait([&] {
+            session_.fuse_->set_file(index, {});
+            session_.initiator_->scheduler().withdraw_volume(index);
+            session_.initiator_->pump(session_.now_);
+        });
+    }
+
     void publish_status(const std::vector<userlink::LunStatus>& luns) override {
         session_.queue_.call_and_wait([&] { session_.luns_ = luns; });
     }

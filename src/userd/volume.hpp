@@ -42,6 +42,8 @@ struct Volume {
     std::string product;
     std::string revision;
     std::string serial;
+    std::string designators;  // of VPD page 83h, as one text to compare
+    bool ids_known = false;   // the unit was able to tell its serial and designators, if any
     std::uint8_t peripheral_type = 0;
 
     std::uint64_t bytes() const { return blocks * block_bytes; }

@@ -225,6 +225,8 @@ void fields(A& a, RescanDone& r) {
     a("devices", r.devices);
     a("problems", r.problems);
     a("failures", r.failures);
+    a("missing", r.missing);
+    a("remarks", r.remarks);
 }
 template <class A>
 void fields(A& a, LoggedOut& l) {

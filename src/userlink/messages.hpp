@@ -103,8 +103,11 @@ struct Failure {
 struct RescanDone {
     std::uint32_t luns = 0;     // LUNs the target reports
     std::uint32_t devices = 0;  // block devices that exist now
-    std::string problems;       // one line per disk that the target does not let us use
+    std::string problems;       // one line per device that stays although its disk is away
     std::string failures;       // one line per disk that could not be made a device here
+    std::string missing;        // one line per disk that has no device, since it can't be used
+    std::string remarks;        // one line per device that is not what its user expects: its disk
+                                // gave way to another, it has no link
     bool operator==(const RescanDone&) const = default;
 };
 struct LoggedOut {

@@ -187,7 +187,7 @@ def test_login_tells_of_a_disk_that_could_not_be_made(box):
     initiator = Initiator(box)
     initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
     fake_iscsid(box, login=[{"progress": "item", "index": 0, "sid": 1000001, "code": 0,
-                             "message": "LUN 2: no free loop device: Device busy"}])
+                             "message": "no disk for LUN 2: no free loop device: Device busy"}])
 
     result = initiator.login(TARGET, PORTAL).ok()
 

@@ -53,11 +53,14 @@ def test_what_is_no_link_under_a_by_path_name_stays(box, initiator, new_tgtd):
     box.path("/dev/disk/by-path").mkdir()
     box.path(name).write_text("somebody's")
 
-    assert initiator.login(peer.name, peer.portal).ok().err == ""
+    login = initiator.login(peer.name, peer.portal).ok()
 
     [sid] = initiator.sessions()
     initiator.adm("-m", "session", "-r", sid, "-R").ok()
     [loop] = box.loops()
+    assert login.err == (f"iscsiadm: session {sid}: LUN 1: {os.path.basename(loop)} has no link: "
+                         f"{name} is a regular file, which stays: there is no link to "
+                         f"../../{os.path.basename(loop)} of that name\n")
     exercise(loop)
     warnings = [line for line in initiator.iscsid.log().splitlines() if name in line]
     assert len(warnings) == 1 and f"{name} is a regular file, which stays" in warnings[0], warnings

@@ -286,7 +286,10 @@ void KernelDataPath::run_scan(SessionKey key, kernel::ScanRequest request,
             return done(base::fail(ErrorCode::SessionNotFound, "the session has ended"));
         }
         if (!outcome) return done(std::unexpected(outcome.error()));
-        done(RescanDone{outcome->luns, outcome->devices, {}, {}});
+        RescanDone answer;
+        answer.luns = outcome->luns;
+        answer.devices = outcome->devices;
+        done(std::move(answer));
     });
 }
 

@@ -119,7 +119,12 @@ base::Result<Stats> observe_stats(const std::string& rundir, std::uint64_t sid) 
 
 base::Result<RescanDone> rescan_as_observer(const std::string& rundir, std::uint64_t sid) {
     ISCSI_TRY(auto done, ask_one<userlink::RescanDone>(rundir, sid, userlink::Rescan{}, kNoLimit));
-    return RescanDone{done.luns, done.devices, std::move(done.problems), std::move(done.failures)};
+    return RescanDone{.luns = done.luns,
+                      .devices = done.devices,
+                      .problems = std::move(done.problems),
+                      .failures = std::move(done.failures),
+                      .missing = std::move(done.missing),
+                      .remarks = std::move(done.remarks)};
 }
 
 }  // namespace iscsi::datapath

@@ -269,13 +269,18 @@ void UserDataPath::rescan(SessionKey key, Handler<RescanDone> done) {
         });
         return;
     }
-    session->process->request(
-        userlink::Rescan{}, [done = std::move(done)](base::Result<AnswerBody> answer) {
-            auto result = expect<userlink::RescanDone>(std::move(answer));
-            if (!result) return done(std::unexpected(std::move(result).error()));
-            done(RescanDone{result->luns, result->devices, std::move(result->problems),
-                            std::move(result->failures)});
-        });
+    session->process->request(userlink::Rescan{},
+                              [done = std::move(done)](base::Result<AnswerBody> answer) {
+                                  auto result = expect<userlink::RescanDone>(std::move(answer));
+                                  if (!result)
+                                      return done(std::unexpected(std::move(result).error()));
+                                  done(RescanDone{.luns = result->luns,
+                                                  .devices = result->devices,
+                                                  .problems = std::move(result->problems),
+                                                  .failures = std::move(result->failures),
+                                                  .missing = std::move(result->missing),
+                                                  .remarks = std::move(result->remarks)});
+                              });
 }
 
 void UserDataPath::stats(SessionKey key, Handler<Stats> done) {

@@ -18,7 +18,8 @@ public:
     // Before the event loop runs: what an earlier iscsid has left.
     std::vector<datapath::Adoptable> running;
     // What every scan finds.
-    datapath::RescanDone scan{.luns = 1, .devices = 1, .problems = {}, .failures = {}};
+    datapath::RescanDone scan{
+        .luns = 1, .devices = 1, .problems = {}, .failures = {}, .missing = {}, .remarks = {}};
 
     std::string_view name() const override { return "fake"; }
     void set_event_handler(datapath::EventHandler handler) override {
