@@ -118,6 +118,9 @@ void DeviceManager::bring_up(scsi::Lun lun, const LunProbe& probe, userlink::Res
                                         ? update(device, probe.volume)
                                         : (device.volume = probe.volume, attach(device));
         if (!failure.empty()) add_line(done.failures, lun, failure);
+        if (device.attached && device.made_read_only && !probe.volume.read_only) {
+            make_writable(device, done);
+        }
         if (device.attached && !device.link_problem.empty()) {
             add_line(
                 done.remarks, lun,
@@ -158,6 +161,7 @@ std::string DeviceManager::attach(Device& device) {
                                                        .label = file.name});
     if (!loop) return loop.error().message;
     device.attached = true;
+    device.made_read_only = device.volume.read_only;
     device.loop = *loop;
     set_links(device);
     base::log(LogLevel::Info, "LUN {} is {} ({} blocks of {} bytes{})", device.volume.lun.number(),
@@ -179,7 +183,7 @@ std::string DeviceManager::update(Device& device, const Volume& volume) {
     }
     const ExportFile file = file_of(volume);
     io_.publish(device.index, volume, file);
-    if (before.read_only != volume.read_only) {
+    if (before.read_only != volume.read_only && !device.made_read_only) {
         const auto changed = os::set_loop_read_only(device.loop, volume.read_only);
         if (!changed) return changed.error().message;
     }
@@ -193,6 +197,23 @@ std::string DeviceManager::update(Device& device, const Volume& volume) {
     }
     set_links(device);
     return {};
+}
+
+// What was made read only stays so: a device is made anew, once nobody has it open.
+void DeviceManager::make_writable(Device& device, userlink::RescanDone& done) {
+    const auto lun = device.volume.lun;
+    const auto unused = os::detach_loop_if_unused(device.loop);
+    if (!unused) return add_line(done.failures, lun, unused.error().message);
+    if (!*unused) {
+        return add_line(done.remarks, lun,
+                        fmt::format("the target allows writing now, but {} was made read only and "
+                                    "is in use: unmount or close it, then rescan",
+                                    os::loop_name(device.loop)));
+    }
+    remove_links(device);
+    device.attached = false;
+    const std::string failure = attach(device);
+    if (!failure.empty()) add_line(done.failures, lun, failure);
 }
 
 // A unit that the target no longer reports may only be away for a moment: whoever has its device

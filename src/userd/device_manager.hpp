@@ -50,6 +50,7 @@ private:
         std::uint32_t index = 0;  // of the volume; no other LUN's as long as this one is known
         Volume volume;
         bool attached = false;
+        bool made_read_only = false;  // the loop device can't be written, whatever the LUN allows
         std::uint32_t loop = 0;
         std::map<std::string, std::string> links;  // path -> target
         std::string link_problem;                  // why one of them is not there
@@ -63,6 +64,7 @@ private:
     // A text tells what went wrong with this disk on this machine.
     std::string attach(Device& device);
     std::string update(Device& device, const Volume& volume);
+    void make_writable(Device& device, userlink::RescanDone& done);
     std::string let_go(Device& device);
     // A text tells what was lost: with `flush` only.
     std::string detach(Device& device, bool flush);

@@ -160,6 +160,11 @@ class Tgtd:
         self._run_script([f"--op delete --mode logicalunit --tid {tid} --lun {lun.number}",
                           *self._lun_lines(tid, lun)])
 
+    def set_readonly(self, target, lun, readonly):
+        lun.readonly = readonly
+        self._run_script([f"--op update --mode logicalunit --tid {self._tid(target)} "
+                          f"--lun {lun.number} --params readonly={int(readonly)}"])
+
     def bind_account(self, target, account, outgoing=False):
         tid = self._tid(target)
         self._run_script(self._account_lines(account)

@@ -180,6 +180,22 @@ def test_readonly_lun(box, initiator, new_tgtd):
     exercise(initiator.disk(peer.portal, peer.name, 2))
 
 
+def test_readonly_lun_that_may_be_written_later(box, initiator, new_tgtd):
+    lun = Lun(box.dir / "a", readonly=True)
+    peer = new_tgtd(luns=[lun])
+    device = initiator.open(peer.name, peer.portal)
+
+    with Device(device, write=False):
+        peer.server.set_readonly(peer.target, lun, False)
+        in_use = initiator.adm("-m", "session", "-R").ok()
+        with pytest.raises(OSError), Device(device) as disk:
+            disk.write(0, bytes(4096))
+    initiator.adm("-m", "session", "-R").ok()
+
+    assert "the target allows writing now" in in_use.err and "is in use" in in_use.err
+    exercise(initiator.disk(peer.portal, peer.name))
+
+
 def test_added_lun_appears_after_rescan(box, initiator, new_tgtd):
     peer = new_tgtd()
     initiator.open(peer.name, peer.portal)
