@@ -29,7 +29,7 @@ inline base::Instant at(base::Duration since_start) { return base::Instant{} + s
 inline Bytes pattern(std::size_t size, unsigned seed = 1) {
     Bytes bytes(size);
     for (std::size_t i = 0; i < size; ++i) {
-        bytes[i] = static_cast<std::byte>((i * 7 + (i >> 8) * 13 + seed * 101) & 0xff);
+        bytes[i] = static_cast<std::byte>((i * 7 + (i >> 8) * 13 + std::size_t{seed} * 101) & 0xff);
     }
     return bytes;
 }

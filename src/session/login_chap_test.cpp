@@ -13,9 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace testing;
-using proto::LoginRequest;
-using proto::LoginResponse;
-using proto::Stage;
 
 // Identifier 65, challenge "0123456789abcdef", secret "initiator secret"; computed with Python's
 // hashlib.

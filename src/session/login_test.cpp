@@ -13,9 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace testing;
-using proto::LoginRequest;
 using proto::LoginResponse;
-using proto::Stage;
 
 TEST_F(Login, OffersOperationalKeysInOpenIscsisOrder) {
     start(normal_config());

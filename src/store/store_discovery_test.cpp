@@ -11,7 +11,6 @@ namespace {
 using base::ErrorCode;
 using record::Assignment;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 using Assignments = std::vector<Assignment>;

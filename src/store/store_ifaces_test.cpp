@@ -9,7 +9,6 @@ namespace {
 
 using base::ErrorCode;
 using record::Assignment;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -115,7 +114,6 @@ TEST_F(Ifaces, TheExampleOfOldPackagesIsNoRecord) {
 
     EXPECT_THAT(value_of(Store(paths_).ifaces()).ifaces, IsEmpty());
 }
-
 
 }  // namespace
 }  // namespace iscsi::store

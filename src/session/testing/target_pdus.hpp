@@ -15,7 +15,8 @@ inline proto::DataIn data_in(const SentPdu& command, std::uint32_t data_sn, std:
     return pdu;
 }
 
-inline proto::DataIn last_data_in(const SentPdu& command, std::uint32_t data_sn, std::uint32_t offset) {
+inline proto::DataIn last_data_in(const SentPdu& command, std::uint32_t data_sn,
+                                  std::uint32_t offset) {
     auto pdu = data_in(command, data_sn, offset);
     pdu.final = true;
     pdu.has_status = true;
@@ -29,7 +30,8 @@ inline proto::ScsiResponse response(const SentPdu& command, std::uint8_t status 
     return pdu;
 }
 
-inline proto::R2t r2t(const SentPdu& command, std::uint32_t sn, std::uint32_t offset, std::uint32_t size) {
+inline proto::R2t r2t(const SentPdu& command, std::uint32_t sn, std::uint32_t offset,
+                      std::uint32_t size) {
     proto::R2t pdu;
     pdu.initiator_task_tag = command.as<proto::ScsiCommand>().initiator_task_tag;
     pdu.lun = command.as<proto::ScsiCommand>().lun;
@@ -76,7 +78,8 @@ const T& get(const FullFeatureEvent& event) {
     return found != nullptr ? *found : none;
 }
 
-// Data of a response: sense whose length is told as `claimed`, and of which `present` bytes are there.
+// Data of a response: sense whose length is told as `claimed`, and of which `present` bytes are
+// there.
 inline Bytes sense_segment(std::uint16_t claimed, std::size_t present) {
     Bytes segment(2 + present, std::byte{0x5a});
     base::store_u16(segment, 0, claimed);
