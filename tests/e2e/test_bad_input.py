@@ -388,24 +388,22 @@ def test_iscsid_of_an_ordinary_user_does_not_start(box, options):
 def test_secrets_are_not_told_to_somebody_who_took_the_name_of_the_socket(box):
     initiator = Initiator(box)
     initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
-    heard = box.dir / "heard"
-    heard.touch(mode=0o666)
-    heard.chmod(0o666)
-    box.start([*AS_NOBODY, "/usr/bin/python3", "-c",
-               "import socket, sys\n"
-               "s = socket.socket(socket.AF_UNIX)\n"
-               f"s.bind('\\0{SOCKET_NAME}')\n"
-               "s.listen(8)\n"
-               "while True:\n"
-               "    with s.accept()[0] as client, open(sys.argv[1], 'ab') as heard:\n"
-               "        heard.write(client.recv(65536))\n", heard])
-    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 5, "the socket")
+    # It writes what it hears into its log.
+    stranger = box.start([*AS_NOBODY, "/usr/bin/python3", "-u", "-c",
+                          "import os, socket\n"
+                          "s = socket.socket(socket.AF_UNIX)\n"
+                          f"s.bind('\\0{SOCKET_NAME}')\n"
+                          "s.listen(8)\n"
+                          "while True:\n"
+                          "    with s.accept()[0] as client:\n"
+                          "        os.write(1, client.recv(65536))\n"], log="stranger.log")
+    wait_for(lambda: listens(SOCKET_NAME, box.init_pid), 5, stranger.log)
 
     result = initiator.login(TARGET, PORTAL)
 
     assert result.rc == 13, result
     assert "of user 65534 listens on" in result.err
-    assert heard.read_bytes() == b""
+    assert stranger.alive() and stranger.log() == ""
 
 
 def test_iscsid_without_descriptors_says_so(box):
