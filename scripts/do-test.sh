@@ -41,8 +41,8 @@ for suite in "${suites[@]}"; do
             run_pytest conformance -n 3 || status=1
             ;;
         e2e) run_pytest e2e -n 3 || status=1 ;;
-        # A guest has one processor. Tests that share a guest form a group.
-        guest) run_pytest guest -n 2 --dist loadgroup || status=1 ;;
+        # A guest has one processor, and waits half of its time. Tests that share a guest form a group.
+        guest) run_pytest guest -n 3 --dist loadgroup || status=1 ;;
         # Measures how long commands wait for each other: not beside too much else.
         records) run_pytest records -n 2 || status=1 ;;
         *) run_pytest "$suite" || status=1 ;;
