@@ -389,7 +389,7 @@ def test_secrets_are_not_told_to_somebody_who_took_the_name_of_the_socket(box):
     initiator = Initiator(box)
     initiator.node(TARGET, f"{PORTAL},1", "-o", "new").ok()
     # It writes what it hears into its log.
-    stranger = box.start([*AS_NOBODY, "/usr/bin/python3", "-u", "-c",
+    stranger = box.start([*AS_NOBODY, "/usr/bin/python3", "-I", "-c",
                           "import os, socket\n"
                           "s = socket.socket(socket.AF_UNIX)\n"
                           f"s.bind('\\0{SOCKET_NAME}')\n"
