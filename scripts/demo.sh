@@ -184,6 +184,15 @@ written() { echo $(($(stat -c %s /run/demo/second 2> /dev/null || echo 0) >> 20)
 written_at_least() { [ "$(written)" -ge "$1" ]; }
 session_state() { iscsiadm -m session -P 1 | grep -q "iSCSI Session State: $1"; }
 
+# Without a target the file system would wait for replacement_timeout.
+revive_target() {
+    timeout 5 tgtadm -C 1 --op show --mode sys && return
+    kill -9 "$target_pid" || true
+    until_true "the end of tgtd" target_is_gone
+    start_target
+}
+target_is_gone() { ! kill -0 "$target_pid"; }
+
 # On every way out. What does not go in peace goes with the namespace.
 tidy_up() {
     local status=$?
@@ -192,10 +201,7 @@ tidy_up() {
         echo "demo: stopped (status $status), tidying up" >&2
         tail -n 20 "$work"/iscsid.log >&2 2> /dev/null || true
     fi
-    # Without a target the file system would wait for replacement_timeout.
-    if [ -n "$mounted" ] && ! kill -0 "${target_pid:-}" 2> /dev/null; then
-        (start_target) > /dev/null 2>&1 || true
-    fi
+    [ -z "$mounted" ] || (revive_target) > /dev/null 2>&1 || true
     [ -z "$mounted" ] || timeout 10 umount /run/demo || umount -l /run/demo || true
     if [ -n "${daemon_pid:-}" ]; then
         if iscsiadm -m session > /dev/null 2>&1; then
