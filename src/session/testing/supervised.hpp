@@ -146,4 +146,16 @@ public:
     std::vector<Action> actions;
 };
 
+inline SupervisorConfig with_retries(int retries) {
+    auto config = Supervised::config();
+    config.initial_login_retry_max = retries;
+    return config;
+}
+
+// What the requester got, after the data path has let the session go.
+inline std::optional<ReplyLogin> reply_after_gone(Supervised& bench) {
+    bench.event(Gone{"terminated"});
+    return bench.last<ReplyLogin>();
+}
+
 }  // namespace iscsi::session::testing
