@@ -3,6 +3,7 @@
 
 import dataclasses
 import os
+import pathlib
 import time
 
 
@@ -45,6 +46,18 @@ def wait_for(check, seconds, what, step=0.02):
         if time.monotonic() >= deadline:
             raise BedError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
         time.sleep(step)
+
+
+def processes():
+    """(pid, command name, the fields of its stat that follow: [0] state, [1] parent) of each
+    process; one that ends while it is looked at is left out."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        before, _, after = text.rpartition(")")
+        yield int(stat.parent.name), before.partition("(")[2], after.split()
 
 
 def exists(pid):

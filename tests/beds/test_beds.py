@@ -2,6 +2,7 @@
 """The beds hold what they promise, seen through initiators that are not ours."""
 
 import os
+import subprocess
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from beds import filesystems, uml
 from beds.chaos import Chaos
 from beds.fio import Load, fio
 from beds.istgt import Istgt, IstgtTarget
-from beds.proc import BedError, Footprint, exists, wait_for
+from beds.proc import BedError, Footprint, exists, processes, wait_for
 from beds.reference import Reference
 from beds.tgtd import Lun, Target, Tgtd
 
@@ -200,6 +201,15 @@ def test_file_systems_are_made_used_and_checked(box, kind):
     with filesystems.mounted(box, device, "ro") as directory:
         filesystems.verify_files(directory, sums)
     filesystems.check(box, kind, device)
+
+
+def test_processes_that_end_while_they_are_listed_are_left_out():
+    """A status that is open already answers ESRCH once its process is gone."""
+    with subprocess.Popen(["/bin/sh", "-c", "while :; do /bin/true; done"]) as busy:
+        for _ in range(50):
+            found = {pid: (name, fields[1]) for pid, name, fields in processes()}
+            assert found[busy.pid] == ("sh", str(os.getpid()))
+        busy.kill()
 
 
 def test_footprint_counts_descriptors():

@@ -13,6 +13,8 @@ import os
 import pathlib
 import re
 
+from beds.proc import processes
+
 SYS = pathlib.Path("/sys/class")
 # What a session of a plain record to LIO shows.
 USUAL = {
@@ -54,16 +56,8 @@ def _attributes(folder, prefix):
 
 def _nice_of_queues():
     """{host: nice value of the thread that sends for it}"""
-    found = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text(encoding="ascii", errors="replace")
-        except OSError:
-            continue
-        queue = re.search(r"\(iscsi_q_(\d+)\)", text)
-        if queue:
-            found[int(queue[1])] = text.rpartition(")")[2].split()[16]
-    return found
+    return {int(queue[1]): fields[16] for _, name, fields in processes()
+            if (queue := re.fullmatch(r"iscsi_q_(\d+)", name))}
 
 
 class Session:

@@ -11,7 +11,7 @@ import pytest
 
 from beds.kernel_initiator import Guest, KernelInitiator, kernel_sids
 from beds.lio import Lio
-from beds.proc import Footprint, wait_for
+from beds.proc import Footprint, processes, wait_for
 from beds.tgtd import Lun, Target
 
 TARGET = "iqn.2026-11.test:leaks"
@@ -45,14 +45,7 @@ def netlink_sockets():
 
 
 def zombies():
-    found = []
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if stat.read_text(errors="replace").rpartition(")")[2].split()[0] == "Z":
-                found.append(stat.parent.name)
-        except OSError:
-            pass  # gone
-    return found
+    return [pid for pid, _, fields in processes() if fields[0] == "Z"]
 
 
 def held():

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from beds.proc import processes
 from guest.inside.kernel import machine as bed
 
 DISK = bed.DISKS[0]
@@ -30,10 +31,8 @@ def at_rest(machine):
     assert bed.empty_files() == []
     shown = records.out
     assert shown.count("# BEGIN RECORD") == shown.count("# END RECORD")
-    states = [re.search(r"State:\s+(\S)", open(path).read())[1]
-              for path in bed.pathlib.Path("/proc").glob("[0-9]*/status")
-              if f"\nPPid:\t{machine.iscsid.pid}\n" in open(path).read()]
-    assert "Z" not in states
+    children = [fields[0] for _, _, fields in processes() if fields[1] == str(machine.iscsid.pid)]
+    assert "Z" not in children
 
 
 def test_logins_and_logouts_of_different_targets_all_succeed(found):
