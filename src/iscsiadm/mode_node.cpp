@@ -121,7 +121,7 @@ record::Node static_node(App& app, NodeId id, const record::Iface& iface) {
     return node;
 }
 
-// The portals of one target, or of all, that a new record is wanted for.
+// The portals of a target that a new record is wanted for.
 base::Result<std::vector<NodeId>> known_portals(App& app, const NodePattern& pattern) {
     ISCSI_TRY(auto ids, app.store().find({.target = pattern.target, .portal = pattern.portal}));
     const auto portal = [](const NodeId& id) {
@@ -165,17 +165,21 @@ private:
     bool any_ = false;
 };
 
+base::Status add_known_of_target(App& app, NodeAdder& adder, const NodePattern& pattern) {
+    ISCSI_TRY(auto ids, known_portals(app, pattern));
+    for (NodeId& id : ids) ISCSI_TRY_VOID(adder.add(std::move(id)));
+    return {};
+}
+
 base::Status add_known(App& app, NodeAdder& adder, NodePattern pattern) {
-    std::vector<std::string> targets;
     if (pattern.target) {
-        targets.push_back(*pattern.target);
-    } else {
-        ISCSI_TRY(targets, app.store().targets());
+        ISCSI_TRY_VOID(add_known_of_target(app, adder, pattern));
+        return adder.flush();
     }
-    for (std::string& target : targets) {
-        pattern.target = std::move(target);
-        ISCSI_TRY(auto ids, known_portals(app, pattern));
-        for (NodeId& id : ids) ISCSI_TRY_VOID(adder.add(std::move(id)));
+    ISCSI_TRY(const auto targets, app.store().targets());
+    for (const std::string_view target : targets.sorted()) {
+        pattern.target = target;
+        ISCSI_TRY_VOID(add_known_of_target(app, adder, pattern));
     }
     return adder.flush();
 }

@@ -15,6 +15,7 @@
 #include <climits>
 #include <cstdio>
 #include <span>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -205,19 +206,43 @@ public:
         return std::string(text.data(), static_cast<std::size_t>(count));
     }
 
-    Expected<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    bool holds(const std::string& path, std::string_view text, std::uint32_t mode) override {
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        struct stat status{};
+        if (!file || ::fstat(file.get(), &status) != 0) return false;
+        if (status.st_mode != (S_IFREG | mode) || std::cmp_not_equal(status.st_size, text.size())) {
+            return false;
+        }
+        std::array<char, 4096> chunk;
+        while (!text.empty()) {
+            const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) return false;
+            const std::string_view part(chunk.data(), static_cast<std::size_t>(count));
+            if (!text.starts_with(part)) return false;
+            text.remove_prefix(part.size());
+        }
+        return true;
+    }
+
+    Expected<void> visit(const std::string& path, const Visit& take) override {
         const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
         if (!directory) return last_error();
-        std::vector<DirectoryEntry> entries;
         while (true) {
             errno = 0;
             const dirent* const entry = ::readdir(directory.get());
             if (entry == nullptr && errno != 0) return last_error();
-            if (entry == nullptr) break;
+            if (entry == nullptr) return {};
             const std::string_view name = entry->d_name;
             if (name == "." || name == "..") continue;
-            entries.push_back({std::string(name), kind_of_entry(path, *entry)});
+            take({std::string(name), kind_of_entry(path, *entry)});
         }
+    }
+
+    Expected<std::vector<DirectoryEntry>> list(const std::string& path) override {
+        std::vector<DirectoryEntry> entries;
+        const auto visited = visit(path, [&](const auto& entry) { entries.push_back(entry); });
+        if (!visited) return std::unexpected(visited.error());
         std::ranges::sort(entries, {}, &DirectoryEntry::name);
         return entries;
     }
@@ -388,6 +413,20 @@ Expected<std::vector<TreeEntry>> list_level(Files& files, const std::string& pat
 }
 
 }  // namespace
+
+bool Files::holds(const std::string& path, std::string_view text, std::uint32_t mode) {
+    const auto file = info(path);
+    if (!file || file->kind != FileKind::Regular || file->mode != mode) return false;
+    const auto content = read(path, text.size());
+    return content && *content == text;
+}
+
+Expected<void> Files::visit(const std::string& path, const Visit& take) {
+    const auto entries = list(path);
+    if (!entries) return std::unexpected(entries.error());
+    std::ranges::for_each(*entries, take);
+    return {};
+}
 
 // Where list() is all there is.
 Expected<std::vector<TreeEntry>> Files::list_tree(const std::string& path, const Enter& enter) {

@@ -59,6 +59,12 @@ public:
     virtual Expected<std::string> read(const std::string& path, std::size_t max_bytes) = 0;
     // One of sysfs: at most a page, and given in one piece.
     virtual Expected<std::string> read_attribute(const std::string& path);
+    // Whether a regular file with this content and these permission bits is there. A file that
+    // can't be read is another one.
+    virtual bool holds(const std::string& path, std::string_view text, std::uint32_t mode);
+    // The entries of a directory one by one, in no order, without "." and "..".
+    using Visit = std::function<void(const DirectoryEntry& entry)>;
+    virtual Expected<void> visit(const std::string& path, const Visit& take);
     // Entries without "." and "..", sorted by name as bytes.
     virtual Expected<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
     // A directory and what is below those of its entries that `enter` wants (`level` 0: of `path`

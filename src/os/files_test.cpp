@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -98,6 +99,51 @@ TEST_F(FilesTest, ListTellsKindsAndSortsByBytes) {
     EXPECT_EQ(entries,
               (std::vector<DirectoryEntry>{
                   {"C", FileKind::Link}, {"a", FileKind::Directory}, {"b", FileKind::Regular}}));
+}
+
+// What the real one does at once, by the operations that all have.
+class Plain final : public ForwardingFiles {
+public:
+    Plain() : ForwardingFiles(system_files()) {}
+    bool holds(const std::string& path, std::string_view text, std::uint32_t mode) override {
+        return Files::holds(path, text, mode);
+    }
+    Expected<void> visit(const std::string& path, const Visit& take) override {
+        return Files::visit(path, take);
+    }
+};
+
+TEST_F(FilesTest, HoldsComparesContentKindAndMode) {
+    Plain plain;
+    const std::string path = root_ + "/a";
+    const std::string text(10'000, 'x');  // more than one piece
+    put("a", text);
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    ASSERT_TRUE(system_files().make_directory(root_ + "/d"));
+
+    for (Files* files : {static_cast<Files*>(&plain), &system_files()}) {
+        EXPECT_TRUE(files->holds(path, text, 0600));
+        EXPECT_FALSE(files->holds(path, text, 0644));
+        EXPECT_FALSE(files->holds(path, text.substr(1), 0600));
+        EXPECT_FALSE(files->holds(path, text + "x", 0600));
+        EXPECT_FALSE(files->holds(path, text.substr(1) + "y", 0600));
+        EXPECT_FALSE(files->holds(root_ + "/d", "", 0700));
+        EXPECT_FALSE(files->holds(root_ + "/gone", "", 0600));
+    }
+}
+
+TEST_F(FilesTest, VisitTellsEachEntryOnce) {
+    Plain plain;
+    put("b", "");
+    ASSERT_TRUE(system_files().make_directory(root_ + "/a"));
+
+    for (Files* files : {static_cast<Files*>(&plain), &system_files()}) {
+        std::vector<DirectoryEntry> seen;
+        ASSERT_TRUE(files->visit(root_, [&](const auto& entry) { seen.push_back(entry); }));
+        std::ranges::sort(seen, {}, &DirectoryEntry::name);
+        EXPECT_EQ(seen, system_files().list(root_).value());
+        EXPECT_EQ(files->visit(root_ + "/gone", [](const auto&) {}).error().number, ENOENT);
+    }
 }
 
 TEST_F(FilesTest, MakeDirectoriesMakesParentsPrivate) {

@@ -13,6 +13,12 @@ public:
     Expected<std::string> read(const std::string& path, std::size_t max_bytes) override {
         return next_.read(path, max_bytes);
     }
+    bool holds(const std::string& path, std::string_view text, std::uint32_t mode) override {
+        return next_.holds(path, text, mode);
+    }
+    Expected<void> visit(const std::string& path, const Visit& take) override {
+        return next_.visit(path, take);
+    }
     Expected<std::vector<DirectoryEntry>> list(const std::string& path) override {
         return next_.list(path);
     }

@@ -161,7 +161,7 @@ std::string text_in_file(const Key<Record>& key, const Record& record) {
 }
 
 void append_line(std::string& text, std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(text), "{} = {}\n", name, one_line(value));
+    text.append(name).append(" = ").append(one_line(value)).push_back('\n');
 }
 
 std::string begin_line() { return fmt::format("# BEGIN RECORD {}\n", base::kVersion); }

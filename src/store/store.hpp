@@ -27,6 +27,7 @@
 #include "record/portal.hpp"
 #include "record/update.hpp"
 #include "store/lock.hpp"
+#include "store/packed_names.hpp"
 #include "store/paths.hpp"
 #include "store/tree.hpp"
 
@@ -122,7 +123,7 @@ public:
     base::Result<std::vector<NodeId>> find(const NodePattern& pattern);
     // Names of the targets that may have records, sorted: for a walk through a database of any size
     // that holds one target's records at a time.
-    base::Result<std::vector<std::string>> targets();
+    base::Result<PackedNames> targets();
     // A record that lacks its name or portal (someone edited it) gets them from its path.
     base::Result<record::Node> load(const NodeId& id);
     // -o new: writes the record, replacing one of the same name, and links it from where its

@@ -161,13 +161,11 @@ base::Result<std::vector<NodeId>> Store::find(const NodePattern& pattern) {
     return find_nodes(pattern, /*locked=*/false);
 }
 
-base::Result<std::vector<std::string>> Store::targets() {
-    ISCSI_TRY(auto entries, tree_.list(paths().nodes()));
-    std::vector<std::string> names;
-    names.reserve(entries.size());
-    for (auto& entry : entries) {
-        if (is_target(entry)) names.push_back(std::move(entry.name));
-    }
+base::Result<PackedNames> Store::targets() {
+    PackedNames names;
+    ISCSI_TRY_VOID(tree_.visit(paths().nodes(), [&](const os::DirectoryEntry& entry) {
+        if (is_target(entry)) names.add(entry.name);
+    }));
     return names;
 }
 

@@ -34,6 +34,21 @@ TEST_F(Nodes, AreListedSortedByTargetPortalAndIface) {
                                    NodeId{"iqn.b", "10.0.0.2", 3260, 1, "if1"}));
 }
 
+TEST_F(Nodes, TargetsAreNamedSortedWithoutWhatIsNone) {
+    add(node("iqn.b", "10.0.0.1"));
+    add(node("iqn.a", "10.0.0.1"));
+    add(node("iqn.a", "10.0.0.2"));
+    std::ofstream(paths_.nodes() + "/a file") << "x";
+
+    const auto names = value_of(Store(paths_).targets());
+
+    EXPECT_THAT(names.sorted(), ElementsAre("iqn.a", "iqn.b"));
+}
+
+TEST_F(Nodes, AnEmptyDatabaseHasNoTargets) {
+    EXPECT_THAT(value_of(Store(paths_).targets()).sorted(), IsEmpty());
+}
+
 TEST_F(Nodes, AreFoundByTargetPortalAndIface) {
     auto other = node("iqn.b", "10.0.0.2", 3261);
     other.iface.iscsi_ifacename = "if1";

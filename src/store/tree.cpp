@@ -187,10 +187,7 @@ base::Result<std::optional<std::string>> Tree::read_text(const std::string& path
 
 bool Tree::holds(const std::string& path, std::string_view text) const {
     constexpr std::uint32_t kOwnersBits = 0600;
-    const auto content = files_.read(path, kRecordBytesMax);
-    if (!content || *content != text) return false;
-    const auto info = files_.info(path);
-    return info && info->kind == os::FileKind::Regular && info->mode == kOwnersBits;
+    return files_.holds(path, text, kOwnersBits);
 }
 
 base::Status Tree::write(const std::string& path, std::string_view text) {
@@ -289,6 +286,12 @@ base::Result<std::vector<os::DirectoryEntry>> Tree::list(const std::string& path
     if (entries) return std::move(*entries);
     if (entries.error().number == ENOENT) return std::vector<os::DirectoryEntry>{};
     return fail_on("Could not list", path, entries.error());
+}
+
+base::Status Tree::visit(const std::string& path, const os::Files::Visit& take) const {
+    const auto visited = files_.visit(path, take);
+    if (visited || visited.error().number == ENOENT) return {};
+    return fail_on("Could not list", path, visited.error());
 }
 
 base::Result<std::vector<os::TreeEntry>> Tree::list_tree(const std::string& path,

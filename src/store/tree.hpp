@@ -107,6 +107,7 @@ public:
     base::Status remove_link(const std::string& path);
     // Not being there is an empty list.
     base::Result<std::vector<os::DirectoryEntry>> list(const std::string& path) const;
+    base::Status visit(const std::string& path, const os::Files::Visit& take) const;
     // The same with what is below; os::Files::list_tree.
     base::Result<std::vector<os::TreeEntry>> list_tree(const std::string& path,
                                                        const os::Files::Enter& enter) const;
