@@ -23,23 +23,30 @@ using base::ErrorCode;
 
 constexpr int kSuccess = 0;
 
-// The interfaces to discover through: those given with -I, else all records of software TCP, else
-// the default. Error: an unknown one; nothing has been done then.
-base::Result<std::vector<record::Iface>> chosen_ifaces(App& app) {
+// Those given with -I. Compat: one that does not exist is told of, and the others are used.
+base::Result<std::vector<record::Iface>> given_ifaces(App& app) {
     std::vector<record::Iface> ifaces;
     for (const auto& name : app.command().ifaces) {
-        auto iface = app.store().load_iface(name);
-        if (!iface) {
-            make_iface_directory(app);
-            return base::fail(
-                ErrorCode::NoObjectsFound,
-                "Could not read iface info for {}. Make sure an iface config with the "
-                "file name and iface.iscsi_ifacename {} is in {}.",
-                name, name, app.store().paths().ifaces());
+        const auto iface = app.store().load_iface(name);
+        if (iface) {
+            ifaces.push_back(app.iface_for_records(*iface));
+            continue;
         }
-        ifaces.push_back(app.iface_for_records(*iface));
+        make_iface_directory(app);
+        app.out().error(
+            "Could not read iface info for {}. Make sure an iface config with the "
+            "file name and iface.iscsi_ifacename {} is in {}.",
+            name, name, app.store().paths().ifaces());
     }
-    if (!ifaces.empty()) return ifaces;
+    if (ifaces.empty()) return std::unexpected(base::Error{ErrorCode::NoObjectsFound, {}});
+    return ifaces;
+}
+
+// The interfaces to discover through: those given with -I, else all records of software TCP, else
+// the default. Error: none of those given exists, which has been told.
+base::Result<std::vector<record::Iface>> chosen_ifaces(App& app) {
+    if (!app.command().ifaces.empty()) return given_ifaces(app);
+    std::vector<record::Iface> ifaces;
     ISCSI_TRY(auto known, app.iface_records());
     std::ranges::copy_if(known, std::back_inserter(ifaces),
                          [](const record::Iface& iface) { return iface.transport_name == "tcp"; });
@@ -211,14 +218,9 @@ record::SendTargets from_conf(App& app) {
     return discovery;
 }
 
-int save_and_run(App& app, const record::SendTargets& discovery,
-                 const std::vector<record::Iface>& ifaces) {
-    const auto saved = save(app, discovery);
-    if (!saved) {
-        app.out().error_text(saved.error().message);
-        return app.fail(saved.error().code, "Could not add new discovery record.");
-    }
-    return run(app, discovery, ifaces);
+int not_saved(App& app, const base::Error& error) {
+    app.out().error_text(error.message);
+    return app.fail(error.code, "Could not add new discovery record.");
 }
 
 }  // namespace
@@ -226,16 +228,19 @@ int save_and_run(App& app, const record::SendTargets& discovery,
 int discover_afresh(App& app) {
     const auto ifaces = chosen_ifaces(app);
     if (!ifaces) return app.fail(ifaces.error());
-    return save_and_run(app, from_conf(app), *ifaces);
+    const auto discovery = from_conf(app);
+    if (const auto saved = save(app, discovery); !saved) return not_saved(app, saved.error());
+    return run(app, discovery, *ifaces);
 }
 
 int discover_stored(App& app) {
-    const auto ifaces = chosen_ifaces(app);
-    if (!ifaces) return app.fail(ifaces.error());
-    const auto stored = app.store().load_send_targets(discovery_id(app.command()));
-    if (stored) return run(app, *stored, *ifaces);
-    // A damaged record is replaced, like a missing one.
-    return save_and_run(app, from_conf(app), *ifaces);
+    auto discovery = app.store().load_send_targets(discovery_id(app.command()));
+    if (!discovery) {
+        // A damaged record is replaced, like a missing one.
+        discovery = from_conf(app);
+        if (const auto saved = save(app, *discovery); !saved) return not_saved(app, saved.error());
+    }
+    return discover_send_targets(app, *discovery);
 }
 
 int discover_send_targets(App& app, const record::SendTargets& discovery) {
@@ -245,8 +250,18 @@ int discover_send_targets(App& app, const record::SendTargets& discovery) {
 }
 
 int discover_firmware(App& app) {
+    auto ifaces = chosen_ifaces(app);
+    if (!ifaces) {
+        // Compat: said, and done without them.
+        (void)app.fail(ifaces.error());
+        ifaces = std::vector{app.iface_for_records({})};
+    }
     const auto targets = boot_targets(app);
-    if (targets.empty()) return no_firmware_targets(app);
+    if (targets.empty()) {
+        const int status = no_firmware_targets(app);
+        if (!app.command().ifaces.empty()) app.out().error("Could not perform fw discovery.");
+        return status;
+    }
     std::vector<store::FoundPortal> portals;
     portals.reserve(targets.size());
     for (const auto& target : targets) {
@@ -255,12 +270,6 @@ int discover_firmware(App& app) {
              .portal = {.address = target.address, .port = target.port, .tpgt = firmware::kBootTag},
              .initiator_name = target.initiator_name,
              .auth = auth_of(target)});
-    }
-    auto ifaces = chosen_ifaces(app);
-    if (!ifaces) {
-        // Compat: said, and done without it.
-        app.out().error_text(ifaces.error().message);
-        ifaces = std::vector{app.iface_for_records({})};
     }
     std::vector<Found> found;
     for (const auto& iface : *ifaces) found.push_back({iface, portals});

@@ -239,6 +239,33 @@ CASES = with_differences([
          state=[_FAST, iface("if0", hwaddress="00:11:22:33:44:55")]),
     Case("iface that is none", [f"iscsiadm -m discoverydb -t st -p {_P} -D -I nosuch"],
          state=[_FAST]),
+    # Of several ifaces those are used that exist.
+    *_each("missing ifaces", "discovery", [
+        f"-t st -p {_P} {rest}".strip() for rest in (
+            "-I default -I nosuch", "-I nosuch -I default", "-I nosuch -I none", "-I nosuch",
+            "-I if0 -I nosuch -I default", "-I nosuch -I if0 -P 1", "-I nosuch -I default -l",
+            "-I nosuch -I nosuch -I iser", "-I default -I nosuch -o new",
+            "-I default -I nosuch -o delete", "-I default -I nosuch -o nonpersistent",
+            "-I nosuch -I none -o nonpersistent", "-I nosuch -o new")],
+           state=[_FAST, iface("if0")], target=_TARGET),
+    *_each("missing ifaces db", "discoverydb", [
+        f"-t st -p {_P} -D {rest}".strip() for rest in (
+            "-I default -I nosuch", "-I nosuch -I default", "-I nosuch -I none", "-I nosuch",
+            "-I if0 -I nosuch -I default", "-I nosuch -I if0 -P 1", "-I nosuch -I default -l",
+            "-I default -I nosuch -o new", "-I default -I nosuch -o delete",
+            "-I default -I nosuch -o nonpersistent", "-I nosuch -o nonpersistent",
+            "-I nosuch -o delete")],
+           state=[_FAST, iface("if0")], target=_TARGET),
+    *_each("missing ifaces, known", "discoverydb", [
+        f"-t st -p {_P} -D {rest}".strip() for rest in (
+            "-I default -I nosuch", "-I nosuch -I none", "-I if0 -I nosuch -o new -o delete",
+            "-I if0 -I nosuch -o update")],
+           state=[_FAST, iface("if0"), *_STALE], target=_TARGET),
+    Case("missing ifaces, no initiator name",
+         [f"iscsiadm -m discovery -t st -p {_P} -I nosuch -I default"], state=[_FAST],
+         daemon=Script(name=""), target=_TARGET),
+    Case("missing ifaces, closed port",
+         [f"iscsiadm -m discovery -t st -p {_P}:3999 -I nosuch -I default"], state=[_FAST]),
     Case("Kubernetes' discovery", [
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o new",
         f"iscsiadm -m discoverydb -t sendtargets -p {_P}:3260 -I default -o update "
@@ -268,9 +295,6 @@ CASES = with_differences([
     ],
     "two-tags-of-a-portal": [
         'two tags of a portal',
-    ],
-    "unknown-iface-first": [
-        'iface that is none',
     ],
     "no-modules-for-listing": [
         'an offload iface is passed over',

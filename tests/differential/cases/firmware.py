@@ -114,7 +114,9 @@ CASES = with_differences([
         "-m fw -l -n iface.hwaddress -v x", "-m discovery -t fw", "-m discovery -t fw -l",
         "-m discoverydb -t fw", "-m discoverydb -t fw -D", "-m discoverydb -t fw -o new",
         "-m discoverydb -t fw -o show", "-m discovery -t fw -o delete",
-        "-m discovery -t fw -o nonpersistent", "-m discoverydb -t fw -D -o update"]),
+        "-m discovery -t fw -o nonpersistent", "-m discoverydb -t fw -D -o update",
+        "-m discovery -t fw -I nosuch", "-m discovery -t fw -I default",
+        "-m discoverydb -t fw -D -I default -I nosuch", "-m discovery -t fw -p 10.0.0.1"]),
     *_lines("one", _FULL, [
         "-m fw", "-m fw -l", "-m fw -l -W", "-m fw -n node.startup -v manual", "-m fw -P 1",
         "-m fw -l -n node.session.queue_depth -v 7",
@@ -128,7 +130,8 @@ CASES = with_differences([
         "-m discovery -t fw -P 2", "-m discovery -t fw -l", "-m discovery -t fw -D",
         "-m discovery -t fw -l -W", "-m discovery -t fw -p 10.0.0.1", "-m discovery -t fw -S",
         "-m discovery -t fw -I default", "-m discovery -t fw -I iser",
-        "-m discovery -t fw -I nosuch",
+        "-m discovery -t fw -I nosuch", "-m discovery -t fw -I nosuch -I none",
+        "-m discovery -t fw -I default -I nosuch",
         *[f"-m {mode} -o {op}" for mode in ("discovery -t fw", "discoverydb -t fw",
                                             "discoverydb -t fw -D", "discovery -t fw -o new")
           for op in ("new", "update", "delete", "nonpersistent", "show")],
