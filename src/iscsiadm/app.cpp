@@ -78,6 +78,8 @@ base::Result<std::vector<record::Iface>> App::iface_records() {
 base::Result<store::NodePattern> App::pattern() {
     store::NodePattern pattern{
         .target = command_.target, .portal = command_.portal, .iface = std::nullopt};
+    // Compat: an empty portal is any at the default port.
+    if (command_.portal_is_empty) pattern.portal.emplace();
     if (command_.ifaces.empty()) return pattern;
     const auto& name = command_.ifaces.front();
     if (command_.ifaces.size() > 1) {

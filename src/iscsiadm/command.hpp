@@ -61,7 +61,7 @@ struct Command {
     // The tag selects nothing, it is for new records. `portal_text` is what the user typed.
     std::optional<record::Portal> portal;
     std::string portal_text;
-    bool portal_is_empty = false;  // `-p ''`
+    bool portal_is_empty = false;  // `-p ''` or `-p ,TAG`; `portal` is then unset
     std::vector<std::string> ifaces;
     std::optional<std::uint32_t> host;
     std::optional<std::string> host_mac;  // -H with a MAC address; `host` is then unset

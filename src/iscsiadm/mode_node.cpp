@@ -194,7 +194,7 @@ base::Status add_given(NodeAdder& adder, const NodePattern& pattern) {
 
 int add_nodes(App& app, const NodePattern& pattern) {
     NodeAdder adder(app, pattern);
-    const bool given = pattern.target && pattern.portal;
+    const bool given = pattern.target && pattern.portal && !pattern.portal->address.empty();
     const auto added = given ? add_given(adder, pattern) : add_known(app, adder, pattern);
     if (!added) {
         app.out().error_text(added.error().message);
@@ -286,7 +286,9 @@ int run_node_mode(App& app) {
     }
     if (command.login) return login_nodes(app, *pattern);
     if (command.logout) return logout_nodes(app, *pattern);
-    if (command.ops.none() && pattern->is_everything()) return list_nodes(app);
+    // Compat: all of them, whatever their port, when the portal is an empty one.
+    const bool everything = !pattern->target && !command.portal && !pattern->iface;
+    if (command.ops.none() && everything) return list_nodes(app);
     return operate_on_records(app, *pattern);
 }
 

@@ -244,15 +244,13 @@ Parser::Outcome Parser::check_allowed(const ModeInfo& mode) {
 }
 
 Parser::Outcome Parser::take_portal(const std::string& text) {
-    // Compat: scripts pass an empty portal for "any".
-    command_.portal_is_empty = text.empty();
-    if (text.empty()) return std::nullopt;
     auto portal = record::parse_portal(text);
     if (!portal) {
         output_.error_text(portal.error().message);
         return kInvalid;
     }
-    command_.portal = std::move(*portal);
+    command_.portal_is_empty = portal->address.empty();
+    command_.portal = command_.portal_is_empty ? std::nullopt : std::optional(std::move(*portal));
     command_.portal_text = text;
     return std::nullopt;
 }

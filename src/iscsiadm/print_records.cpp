@@ -43,8 +43,10 @@ private:
 }  // namespace
 
 std::string portal_text(std::string_view address, std::int64_t port) {
-    return address.find('.') == std::string_view::npos ? fmt::format("[{}]:{}", address, port)
-                                                       : fmt::format("{}:{}", address, port);
+    const auto has = [&](char sign) { return address.find(sign) != std::string_view::npos; };
+    // Compat: brackets round a name without a dot, too.
+    return has(':') || !has('.') ? fmt::format("[{}]:{}", address, port)
+                                 : fmt::format("{}:{}", address, port);
 }
 
 void print_nodes_flat(Output& out, std::span<const store::NodeId> nodes) {

@@ -91,7 +91,8 @@ bool matches(const control::SessionInfo& session, const store::NodePattern& patt
         if (!record::matches_iface(*pattern.iface, iface)) return false;
     }
     if (!pattern.portal) return true;
-    return pattern.portal->port == session.persistent_port &&
+    if (pattern.portal->port != session.persistent_port) return false;
+    return pattern.portal->address.empty() ||
            address_matches(pattern.portal->address, session.persistent_address, same_address);
 }
 

@@ -21,12 +21,9 @@ struct Portal {
     bool operator==(const Portal&) const = default;
 };
 
-// Reads the argument of --portal and the value of TargetAddress (RFC 7143 section 13.8):
-// `ip[:port][,tpgt]`, `[v6]:port,tpgt`, a bare IPv6 address, or a host name. Missing parts get
-// `default_port` and tag -1. Error: Invalid, naming the text.
+// Reads the argument of --portal: `ip[:port][,tpgt]`, `[v6]:port,tpgt`, a bare IPv6 address, or a
+// host name. Missing parts get `default_port` and tag -1. The address is empty for "" and ",tpgt",
+// and only for them: scripts pass empty variables. Error: Invalid, naming the text.
 base::Result<Portal> parse_portal(std::string_view text, std::int32_t default_port = kIscsiPort);
-
-// "10.0.0.1:3260" or "[fe80::1]:3260" (for messages and lists; the tag is printed by the caller).
-std::string print_portal(std::string_view address, std::int32_t port);
 
 }  // namespace iscsi::record

@@ -39,12 +39,11 @@ inline constexpr std::string_view kExampleIface = "iface.example";
 // What the user asked for with -T, -p and -I; an unset member matches everything.
 struct NodePattern {
     std::optional<std::string> target;
-    // Address as typed: equal text, or both resolve to the same address. A tag is not compared.
+    // Address as typed: equal text, or both resolve to the same address; an empty one is any. A tag
+    // is not compared.
     std::optional<record::Portal> portal;
     // Name, and the transport too when the user's iface has one (record::matches_iface).
     std::optional<record::Iface> iface;
-
-    bool is_everything() const { return !target && !portal && !iface; }
 };
 
 // Do two different texts name one address? os::same_address is the real one; it may ask DNS.

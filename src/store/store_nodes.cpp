@@ -117,7 +117,7 @@ private:
     bool is_wanted(const PortalName& portal) const {
         if (!pattern_.portal) return true;
         if (portal.port != pattern_.portal->port) return false;
-        return portal.address == pattern_.portal->address ||
+        return pattern_.portal->address.empty() || portal.address == pattern_.portal->address ||
                (store_.same_address_ &&
                 store_.same_address_(portal.address, pattern_.portal->address));
     }

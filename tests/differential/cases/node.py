@@ -300,7 +300,6 @@ CASES = with_differences([
         'select -p [fe80::1',
         'select -p 10.0.0.1:99999',
         'select -p 10.0.0.1:-1',
-        'select -p ,1',
         'new -o new -T iqn.2026-11.test:a -p 10.0.0.1,65536',
         'new -o new -T iqn.2026-11.test:a -p 10.0.0.1:0,1',
         'new -o new -T iqn.2026-11.test:a -p 10.0.0.1:70000,1',
