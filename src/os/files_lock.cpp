@@ -140,6 +140,30 @@ Expected<void> hard_link(const std::string& from, const std::string& to) {
     return {};
 }
 
+Expected<void> make_lock_directory(const std::string& path) {
+    constexpr mode_t kOurs = 0700;
+    constexpr mode_t kAbove = 0755;
+    constexpr mode_t kEveryones = 01777;
+    const std::string shared = path.substr(0, path.rfind('/'));
+    for (auto at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+        const std::string above = path.substr(0, at);
+        const mode_t mode = above == shared ? kEveryones : kAbove;
+        if (::mkdir(above.c_str(), mode) != 0) continue;  // what is wrong, the last one tells
+        if (::chmod(above.c_str(), mode) != 0) return last_error();  // whatever the umask is
+    }
+    if (::mkdir(path.c_str(), kOurs) != 0 && errno != EEXIST) return last_error();
+    return {};
+}
+
+EndDelayed::EndDelayed() {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+}
+
+EndDelayed::~EndDelayed() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 Expected<void> make_new_file(const std::string& path) {
     // Not for writing: closing it would wake those who watch the directory.
     const Fd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, kLockFileMode));

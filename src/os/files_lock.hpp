@@ -4,6 +4,7 @@
 // protocol built of them is in store/lock.hpp.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -43,6 +44,22 @@ public:
 private:
     explicit LockFile(Fd file) : file_(std::move(file)) {}
     Fd file_;
+};
+
+// Makes the directory of a program's lock files (mode 0700). Where the one above it is missing, it
+// is made for everyone, as /run/lock is (mode 01777).
+Expected<void> make_lock_directory(const std::string& path);
+
+// While it lives, what would end the process (SIGINT, SIGTERM, SIGHUP) waits. Belongs to a thread.
+class EndDelayed {
+public:
+    EndDelayed();
+    ~EndDelayed();
+    EndDelayed(const EndDelayed&) = delete;
+    EndDelayed& operator=(const EndDelayed&) = delete;
+
+private:
+    sigset_t before_{};
 };
 
 Expected<void> hard_link(const std::string& from, const std::string& to);

@@ -21,13 +21,27 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+// The name lock.write is ours.
+struct Ownership {
+    steady_clock::time_point streak_start;
+    std::unique_ptr<os::EndDelayed> end_delayed;
+};
+
+}  // namespace
+
 struct Lock::Held {
+    std::unique_ptr<os::EndDelayed> end_delayed;  // goes last
     os::LockFile file;
     std::string link_path;
     steady_clock::time_point streak_start;
 
-    Held(os::LockFile lock_file, std::string path, steady_clock::time_point start)
-        : file(std::move(lock_file)), link_path(std::move(path)), streak_start(start) {}
+    Held(os::LockFile lock_file, std::string path, Ownership ownership)
+        : end_delayed(std::move(ownership.end_delayed)),
+          file(std::move(lock_file)),
+          link_path(std::move(path)),
+          streak_start(ownership.streak_start) {}
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held();
@@ -96,7 +110,7 @@ public:
     base::Result<os::LockFile> lock_out_our_own() {
         auto opened = os::LockFile::open(lock_path_);
         if (!opened && opened.error().number == ENOENT) {
-            const auto made = os::make_directories(os::system_files(), lockdir_);
+            const auto made = os::make_lock_directory(lockdir_);
             if (!made) return fail_lock(lockdir_, made.error());
             opened = os::LockFile::open(lock_path_);
         }
@@ -112,12 +126,16 @@ public:
     }
 
     // Steps 2 to 5. The owner of the flock calls it.
-    base::Result<steady_clock::time_point> become_owner(const os::LockFile& file) {
+    base::Result<Ownership> become_owner(const os::LockFile& file) {
         const auto streak_start = take_turns(file);
         bool waited = false;  // looking at processes is for links that stay
         while (true) {
+            // Step 6. Waiting can be interrupted, owning cannot: open-iscsi would wait 30 s for the
+            // dead.
+            auto end_delayed = std::make_unique<os::EndDelayed>();
             const auto made = os::make_new_file(link_path_);
-            if (made) return streak_start;
+            if (made) return Ownership{streak_start, std::move(end_delayed)};
+            end_delayed.reset();
             if (made.error().number != EEXIST) return fail_lock(link_path_, made.error());
             if (is_left_by_our_own(file) || (waited && is_abandoned(file))) {
                 ISCSI_TRY_VOID(remove_link());
@@ -234,8 +252,9 @@ Lock::~Lock() = default;
 base::Result<Lock> Lock::acquire(const std::string& lockdir, const LockWorld& world) {
     Acquisition acquisition(lockdir, world);
     ISCSI_TRY(auto file, acquisition.lock_out_our_own());
-    ISCSI_TRY(auto streak_start, acquisition.become_owner(file));
-    return Lock(std::make_unique<Held>(std::move(file), acquisition.link_path(), streak_start));
+    ISCSI_TRY(auto ownership, acquisition.become_owner(file));
+    return Lock(
+        std::make_unique<Held>(std::move(file), acquisition.link_path(), std::move(ownership)));
 }
 
 }  // namespace iscsi::store

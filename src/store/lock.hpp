@@ -25,6 +25,7 @@
 //  5. Fairness: open-iscsi polls, we do not, so it could starve. Each owner of ours notes in `lock`
 //     when it gave the lock up; after 200 ms of uninterrupted use by processes like us, the next
 //     one leaves the lock free for 15 ms.
+//  6. SIGINT, SIGTERM and SIGHUP wait until the lock is given up: so they leave no lock.write.
 //
 // Readers need no lock: our writers replace files whole, and a record that open-iscsi is just
 // writing lacks its END line; only then is it read again under the lock (store.cpp).

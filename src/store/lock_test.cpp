@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +68,40 @@ TEST_F(LockTest, TakesTheNameOfOpenIscsisLinkWhileHeld) {
     EXPECT_FALSE(linked());
     EXPECT_TRUE(std::filesystem::exists(dir_ + "/lock"));
     EXPECT_EQ(os::system_files().info(dir_)->mode, 0700U);
+}
+
+// /run/lock, where it is missing, is everyone's.
+TEST_F(LockTest, ADirectoryAboveIsMadeForEveryone) {
+    const mode_t before = ::umask(0077);
+    const auto lock = Lock::acquire(root_ + "/run/lock/iscsi", not_asked());
+    ::umask(before);
+
+    ASSERT_TRUE(lock) << lock.error().message;
+    EXPECT_EQ(os::system_files().info(root_ + "/run")->mode, 0755U);
+    EXPECT_EQ(os::system_files().info(root_ + "/run/lock")->mode, 01777U);
+    EXPECT_EQ(os::system_files().info(root_ + "/run/lock/iscsi")->mode, 0700U);
+    // What is there stays as it is.
+    ASSERT_EQ(::chmod((root_ + "/run/lock").c_str(), 0755), 0);
+    ASSERT_TRUE(Lock::acquire(root_ + "/run/lock/other", not_asked()));
+    EXPECT_EQ(os::system_files().info(root_ + "/run/lock")->mode, 0755U);
+}
+
+TEST_F(LockTest, ASignalThatEndsTheOwnerWaitsUntilTheLockIsFree) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            {
+                const auto lock = Lock::acquire(dir_, not_asked());
+                ::raise(signal);
+                if (!lock || !linked()) ::_exit(1);
+            }
+            ::_exit(2);  // it should have died where the lock was given up
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
+        EXPECT_FALSE(linked());
+    }
 }
 
 TEST_F(LockTest, WaitsForALivingOwnerOfOurs) {
