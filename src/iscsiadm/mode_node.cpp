@@ -259,7 +259,10 @@ int operate_on_records(App& app, const NodePattern& pattern) {
     const auto& ops = app.command().ops;
     if (ops.none() || ops.is(Op::Show)) return show_nodes(app, pattern);
     if (ops.is(Op::Update)) return update_nodes(app, pattern);
-    if (ops.is(Op::Delete)) return delete_nodes(app, pattern);
+    if (ops.is(Op::Delete)) {
+        app.store().tidy();
+        return delete_nodes(app, pattern);
+    }
     return app.fail(ErrorCode::Invalid, "operation is not supported.");
 }
 

@@ -305,6 +305,14 @@ public:
 
     Expected<void> sync(const Fd& file) override { return done(::fsync(file.get())); }
 
+    Expected<void> rewrite(const std::string& path, std::string_view text) override {
+        const Fd file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (!file) return last_error();
+        ISCSI_TRY_VOID(write(file, text));  // before the rest is cut off: nobody finds it empty
+        if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return last_error();
+        return sync(file);
+    }
+
     Expected<void> rename(const std::string& from, const std::string& to) override {
         return done(::rename(from.c_str(), to.c_str()));
     }

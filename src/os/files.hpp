@@ -87,6 +87,9 @@ public:
     virtual Expected<void> give_name(const Fd& file, const std::string& path) = 0;
     virtual Expected<void> write(const Fd& file, std::string_view text) = 0;  // all of it
     virtual Expected<void> sync(const Fd& file) = 0;
+    // Gives a file another content, synced, where no other file can take its place: it is a mount
+    // point. A kill may leave a mixture.
+    virtual Expected<void> rewrite(const std::string& path, std::string_view text) = 0;
     virtual Expected<void> rename(const std::string& from, const std::string& to) = 0;
     // Both exist and change places, as one step (renameat2, RENAME_EXCHANGE).
     virtual Expected<void> exchange(const std::string& a, const std::string& b) = 0;

@@ -38,6 +38,9 @@ public:
         return next_.write(file, text);
     }
     Expected<void> sync(const Fd& file) override { return next_.sync(file); }
+    Expected<void> rewrite(const std::string& path, std::string_view text) override {
+        return next_.rewrite(path, text);
+    }
     Expected<void> rename(const std::string& from, const std::string& to) override {
         return next_.rename(from, to);
     }

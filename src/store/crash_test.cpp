@@ -54,6 +54,9 @@ public:
     os::Expected<void> sync(const os::Fd& file) override {
         return step<void>([&] { return next().sync(file); });
     }
+    os::Expected<void> rewrite(const std::string& path, std::string_view text) override {
+        return step<void>([&] { return next().rewrite(path, text); });
+    }
     os::Expected<void> rename(const std::string& from, const std::string& to) override {
         if (is_read_only(from) || is_read_only(to)) return std::unexpected(os::Errno{EROFS});
         return step<void>([&] { return next().rename(from, to); });
@@ -244,9 +247,12 @@ std::vector<Scenario> discovery_scenarios() {
              return removed;
          }},
         {"Discover",
-         [](Store& s) { EXPECT_TRUE(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.2"}))); },
+         [](Store& s) {
+             expect_ok(s.save_send_targets(discovery()));
+             EXPECT_TRUE(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.2"})));
+         },
          [](Store& s) { return status_of(s.apply_discovery(run_of({"10.0.0.1", "10.0.0.3"}))); }},
-        {"DiscoverMany", nothing,
+        {"DiscoverMany", [](Store& s) { expect_ok(s.save_send_targets(discovery())); },
          [](Store& s) {
              std::vector<std::string> addresses(9);
              for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -310,7 +316,10 @@ protected:
         Store store(paths_);
         for (const auto& id : value_of(store.find({}))) value_of(store.load(id));
         EXPECT_TRUE(value_of(store.ifaces()).problems.empty());
-        for (const auto& id : value_of(store.send_targets()).ids) {
+        EXPECT_TRUE(value_of(store.isns()).problems.empty());
+        const auto sources = value_of(store.send_targets());
+        EXPECT_TRUE(sources.problems.empty()) << sources.problems.front().message;
+        for (const auto& id : sources.ids) {
             value_of(store.load_send_targets(id));
             value_of(store.linked(record::NodeDiscoveryType::SendTargets, id));
         }
@@ -326,6 +335,8 @@ protected:
         expect_ok(store.remove_send_targets({"10.0.0.9", 3260}));
         for (const auto& entry : std::filesystem::recursive_directory_iterator(paths_.dbroot)) {
             EXPECT_FALSE(entry.path().filename().string().starts_with(".new-")) << entry.path();
+            const bool is_source = entry.path().parent_path() == store.paths().send_targets();
+            EXPECT_FALSE(is_source && std::filesystem::is_empty(entry)) << entry.path();
         }
     }
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "store/scratch.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -83,7 +83,14 @@ void Scratch::forget(const ReadyText& ready) {
     if (!ready.path.empty()) (void)files_.unlink(ready.path);
 }
 
+// A file that is a mount point, as containers have them, stays the file that it is.
 os::Expected<void> Scratch::place(const ReadyText& ready, const std::string& path) {
+    auto placed = place_by_name(ready, path);
+    if (!placed && placed.error().number == EBUSY) placed = files_.rewrite(path, ready.text);
+    return placed;
+}
+
+os::Expected<void> Scratch::place_by_name(const ReadyText& ready, const std::string& path) {
     if (ready.path.empty()) return place_beside(ready, path);
     const auto placed = files_.rename(ready.path, path);
     if (placed) return files_.sync_directory(parent_of(path));
@@ -163,11 +170,20 @@ void Scratch::remove_scratch_directory(const std::string& kind) {
     (void)files_.remove_directory(scratch_directory(kind));
 }
 
+std::array<std::string, 4> Scratch::kinds() const {
+    return {paths_.nodes(), paths_.send_targets(), paths_.isns(), paths_.ifaces()};
+}
+
+bool Scratch::is_listed() const {
+    return std::ranges::any_of(kinds(), [this](const std::string& kind) {
+        return files_.link_info(scratch_directory(kind)).has_value();
+    });
+}
+
 // A writer that died can only have left what is known here, so nothing else is touched.
 void Scratch::tidy() {
     os::remove_stale_scratch(files_, paths_.dbroot);
-    for (const std::string& kind :
-         {paths_.nodes(), paths_.send_targets(), paths_.isns(), paths_.ifaces()}) {
+    for (const std::string& kind : kinds()) {
         if (!files_.list(scratch_directory(kind))) continue;
         const std::string record = scratch_record(kind);
         if (const auto files = files_.list(record)) {

@@ -12,6 +12,7 @@
 // any.
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 #include <string_view>
@@ -55,11 +56,15 @@ public:
         std::string_view text;
     };
     os::Expected<void> place_directory(const FileIn& wanted);
+    // Is something of a writer, perhaps a dead one, among the records?
+    bool is_listed() const;
     // Removes what writers left when they died.
     void tidy();
 
 private:
+    os::Expected<void> place_by_name(const ReadyText& ready, const std::string& path);
     bool in_root(const std::string& kind);
+    std::array<std::string, 4> kinds() const;  // that writers may leave something in
     std::string kind_of(const std::string& path) const;
     os::Expected<os::Fd> write_nameless(std::string_view text, const std::string& directory);
     os::Expected<void> place_beside(const ReadyText& ready, const std::string& path);

@@ -94,7 +94,7 @@ struct IfaceList {
 
 struct DiscoveryList {
     std::vector<DiscoveryId> ids;
-    // Directories without a record; the program prints them.
+    // Directories without a record, but not empty; the program prints them.
     std::vector<base::Error> problems;
 };
 
@@ -114,6 +114,9 @@ public:
 
     // Makes the root directory when missing, as every tool does at start.
     base::Status ensure_root();
+    // Removes what killed writers left and others could list. Every change does so; this is for a
+    // change that finds nothing to do.
+    void tidy() { tree_.tidy(); }
 
     // --- node records (store_nodes.cpp) ----------------------------------------------------------
     // Names of the matching records, sorted by target, portal directory, iface (as bytes). An empty
@@ -185,6 +188,8 @@ private:
     base::Result<record::Node> read_node(const NodeId& id, bool locked) const;
     // `ready` is the record's text, prepared; nullptr: the text is written here.
     base::Status put_node(const record::Node& node, const ReadyText* ready);
+    base::Status put_linked_node(const record::Node& node, const ReadyText* ready);
+    std::optional<std::string> link_home(const record::Node& node) const;
     bool is_in_place(const record::Node& node, std::string_view text) const;
     std::optional<std::string> old_path(const NodeId& id) const;
     base::Status make_portal(const NodeId& id);
@@ -205,6 +210,7 @@ private:
     base::Result<DiscoveryList> list_discovery(const std::string& parent, DiscoveryFile file) const;
     base::Status write_discovery(const std::string& directory, const std::string& file,
                                  std::string_view text);
+    void remove_empty_sources(const std::string& parent);
     base::Status remove_discovery(const std::string& directory, const std::string& file);
     bool is_builtin(std::string_view iface_name) const;
     base::Status refuse_builtin(std::string_view iface_name, std::string_view verb) const;

@@ -18,6 +18,8 @@ std::unexpected<base::Error> fail_no_record(const DiscoveryId& id) {
                       id.port);
 }
 
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
 base::Status check_id(const DiscoveryId& id) {
     return check_name("discovery address", discovery_name(id));
 }
@@ -70,6 +72,7 @@ base::Result<DiscoveryList> Store::list_discovery(const std::string& parent,
         auto id = parse_discovery_name(entry.name);
         if (!id || entry.kind == os::FileKind::Link) continue;
         if (entry.kind == os::FileKind::Directory && !tree_.exists(file(paths(), *id))) {
+            if (tree_.is_empty_directory(parent + "/" + entry.name)) continue;
             found.problems.push_back(
                 {ErrorCode::NoObjectsFound,
                  fmt::format("Could not read discovery record for {}:{}.", id->address, id->port)});
@@ -95,7 +98,7 @@ base::Result<std::vector<NodeId>> Store::linked_from(const std::string& director
         const auto target = tree_.link_target(directory + "/" + entry.name);
         if (!target) continue;  // removed meanwhile
         const auto id = id_from_link(paths().nodes(), entry.name, *target);
-        if (id && tree_.is_regular(record_path(paths(), *id))) found.push_back(*id);
+        if (id && tree_.is_file(record_path(paths(), *id))) found.push_back(*id);
     }
     return found;
 }
@@ -174,12 +177,24 @@ base::Result<record::Isns> Store::load_isns(const DiscoveryId& id) {
     return record;
 }
 
+// What is left of records whose deletion was killed. Nothing lists it, but it is of no use.
+void Store::remove_empty_sources(const std::string& parent) {
+    const auto entries = tree_.list(parent);
+    if (!entries) return;  // told by what follows
+    for (const auto& entry : *entries) {
+        if (entry.kind != os::FileKind::Directory || !parse_discovery_name(entry.name)) continue;
+        const std::string directory = parent + "/" + entry.name;
+        if (tree_.is_empty_directory(directory)) tree_.remove_empty_directory(directory);
+    }
+}
+
 // A new one comes to be with its directory, as a whole. So does one that old versions had as a
 // plain file in the directory's place.
 base::Status Store::write_discovery(const std::string& directory, const std::string& file,
                                     std::string_view text) {
+    remove_empty_sources(parent_of(directory));
     if (tree_.is_directory(directory)) return tree_.write(file, text);
-    ISCSI_TRY_VOID(tree_.make_directory(directory.substr(0, directory.rfind('/'))));
+    ISCSI_TRY_VOID(tree_.make_directory(parent_of(directory)));
     return tree_.place_directory(
         {.directory = directory, .name = file.substr(directory.size() + 1), .text = text});
 }
@@ -236,6 +251,7 @@ base::Status Store::remove_discovery(const std::string& directory, const std::st
         ISCSI_TRY_VOID(tree_.remove_file(directory));
         return tree_.commit();
     }
+    remove_empty_sources(parent_of(directory));
     ISCSI_TRY(const auto nodes, linked_from(directory));
     for (const NodeId& id : nodes) ISCSI_TRY_VOID(erase_node(id));
     ISCSI_TRY(const auto rest, tree_.list(directory));

@@ -42,7 +42,9 @@ TEST_F(Discovery, TheOldLayoutIsReadAndReplaced) {
 TEST_F(Discovery, ADirectoryWithoutARecordIsNamedAndCanBeFilledOrRemoved) {
     Store store(paths_);
     for (const auto* address : {"10.0.0.8", "10.0.0.9"}) {
-        std::filesystem::create_directories(paths_.send_targets() + "/" + address + ",3260");
+        const auto directory = paths_.send_targets() + "/" + address + ",3260";
+        std::filesystem::create_directories(directory);
+        std::filesystem::create_symlink("/x", directory + "/iqn.a,10.0.0.1,3260,1,default");
     }
 
     const auto list = value_of(store.send_targets());
@@ -55,6 +57,48 @@ TEST_F(Discovery, ADirectoryWithoutARecordIsNamedAndCanBeFilledOrRemoved) {
     expect_ok(store.remove_send_targets({"10.0.0.8", 3260}));
     EXPECT_THAT(value_of(store.send_targets()).ids, ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
     EXPECT_THAT(value_of(store.send_targets()).problems, IsEmpty());
+}
+
+// What a kill in the middle of a deletion leaves.
+TEST_F(Discovery, AnEmptyDirectoryIsNothingAndGoesWithTheNextChange) {
+    Store store(paths_);
+    std::filesystem::create_directories(paths_.send_targets() + "/10.0.0.8,3260");
+    std::filesystem::create_directories(paths_.isns() + "/10.0.0.8,3205");
+    for (const auto& list : {value_of(store.send_targets()), value_of(store.isns())}) {
+        EXPECT_THAT(list.ids, IsEmpty());
+        EXPECT_THAT(list.problems, IsEmpty());
+    }
+
+    record::SendTargets record;
+    record.address = "10.0.0.9";
+    expect_ok(store.save_send_targets(record));
+    record::Isns isns;
+    isns.address = "10.0.0.9";
+    expect_ok(store.save_isns(isns));
+
+    EXPECT_FALSE(exists("send_targets/10.0.0.8,3260"));
+    EXPECT_FALSE(exists("isns/10.0.0.8,3205"));
+    std::filesystem::create_directories(paths_.send_targets() + "/10.0.0.8,3260");
+    expect_ok(store.remove_send_targets({"10.0.0.9", 3260}));
+    EXPECT_TRUE(std::filesystem::is_empty(paths_.send_targets()));
+}
+
+TEST_F(Discovery, ADanglingLinkIsDamagedAndCanBeReplacedOrRemoved) {
+    Store store(paths_);
+    record::SendTargets record;
+    record.address = "10.0.0.9";
+    const auto file = paths_.send_targets() + "/10.0.0.9,3260/st_config";
+    std::filesystem::create_directories(paths_.send_targets() + "/10.0.0.9,3260");
+    std::filesystem::create_symlink("/nowhere", file);
+
+    EXPECT_THAT(value_of(store.send_targets()).ids, ElementsAre(DiscoveryId{"10.0.0.9", 3260}));
+    EXPECT_EQ(store.load_send_targets({"10.0.0.9", 3260}).error().code, ErrorCode::Database);
+    expect_ok(store.save_send_targets(record));
+    EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(file)));
+    std::filesystem::remove(file);
+    std::filesystem::create_symlink("/nowhere", file);
+    expect_ok(store.remove_send_targets({"10.0.0.9", 3260}));
+    EXPECT_FALSE(exists("send_targets/10.0.0.9,3260"));
 }
 
 TEST_F(Discovery, OldLinksBesideIsnsServersAreNoRecords) {
@@ -77,6 +121,12 @@ const FoundPortal kSecond{"iqn.a", {"10.0.0.2", 3260, 1}};
 
 class DiscoveryEffects : public Discovery {
 protected:
+    void SetUp() override {
+        Discovery::SetUp();
+        record::SendTargets record;
+        record.address = "10.0.0.9";
+        expect_ok(Store(paths_).save_send_targets(record));
+    }
     // A database that knows both portals from an earlier run, the first one edited by hand; then a
     // run that finds the first and a third.
     DiscoveryEffect after(DiscoveryOps ops) {
@@ -138,6 +188,25 @@ TEST_F(DiscoveryEffects, NonpersistentTouchesNothing) {
     ASSERT_EQ(effect.nodes.size(), 2U);
     EXPECT_EQ(effect.nodes[0].session.queue_depth, 77);
     EXPECT_EQ(effect.nodes[1].conn[0].address, "10.0.0.3");
+}
+
+// -o nonpersistent with -o new: the discovery has no record, its nodes have.
+TEST_F(DiscoveryEffects, WithoutADiscoveryRecordThereIsNoDirectoryForLinks) {
+    Store store(paths_);
+    expect_ok(store.remove_send_targets({"10.0.0.9", 3260}));
+    add(node("iqn.a", "10.0.0.1"));  // a static record, found now
+    ASSERT_TRUE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+    // Left by a kill: it is no record either.
+    std::filesystem::create_directories(paths_.send_targets() + "/10.0.0.9,3260");
+
+    ASSERT_TRUE(store.apply_discovery(run_of({kFirst, kSecond}, {.update = true})));
+
+    EXPECT_EQ(all().size(), 2U);
+    EXPECT_FALSE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+    EXPECT_TRUE(std::filesystem::is_empty(paths_.send_targets() + "/10.0.0.9,3260"));
+    EXPECT_THAT(value_of(store.send_targets()).problems, IsEmpty());
+    expect_ok(store.remove(kFirstId));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.1,3260,1"));
 }
 
 TEST_F(DiscoveryEffects, ARecordInUseStaysAndIsReported) {

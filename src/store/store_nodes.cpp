@@ -294,25 +294,48 @@ base::Status Store::add_all(std::span<const Node> all) {
     return tree_.commit();
 }
 
+// Where a record is linked from; nullopt: from nowhere, for without its record (-o nonpersistent) a
+// SendTargets discovery has no directory.
+std::optional<std::string> Store::link_home(const Node& node) const {
+    const auto directories = link_directories(node);
+    if (node.discovery_type == NodeDiscoveryType::SendTargets ||
+        node.discovery_type == NodeDiscoveryType::OffloadSendTargets) {
+        const DiscoveryId source{node.discovery_address, node.discovery_port};
+        if (!tree_.exists(send_targets_file(paths(), source))) return std::nullopt;
+    }
+    const auto existing =
+        std::ranges::find_if(directories, [&](const auto& d) { return tree_.is_directory(d); });
+    return existing == directories.end() ? directories.back() : *existing;
+}
+
+// What fails leaves no directories of a record that is not there.
 base::Status Store::put_node(const Node& node, const ReadyText* ready) {
     const NodeId id = node_id(node);
     ISCSI_TRY_VOID(check_node_id(id));
+    const bool tagged = id.tpgt != record::kUnknownTpgt;
     // Compat: records without a tag have no links.
-    if (id.tpgt == record::kUnknownTpgt) return write_node(node, ready);
-    const auto directories = link_directories(node);
-    const auto existing =
-        std::ranges::find_if(directories, [&](const auto& d) { return tree_.is_directory(d); });
-    const std::string& home = existing == directories.end() ? directories.back() : *existing;
+    auto put = tagged ? put_linked_node(node, ready) : write_node(node, ready);
+    if (put) return put;
+    if (tagged) tree_.remove_empty_directory(portal_path(paths(), id));
+    tree_.remove_empty_directory(target_directory(paths(), id.target));
+    return put;
+}
+
+base::Status Store::put_linked_node(const Node& node, const ReadyText* ready) {
+    const NodeId id = node_id(node);
     ISCSI_TRY(const auto old_links, links_to(id));
-    const std::string link = home + "/" + link_name(id);
     // What can't be done fails before anything has been changed.
     ISCSI_TRY_VOID(make_portal(id));
-    ISCSI_TRY_VOID(tree_.make_directory(home));
-    ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
+    std::string link;
+    if (const auto home = link_home(node)) {
+        ISCSI_TRY_VOID(tree_.make_directory(*home));
+        link = *home + "/" + link_name(id);
+        ISCSI_TRY_VOID(tree_.link(link, portal_path(paths(), id)));
+    }
     if (auto written = write_node(node, ready); !written) {
         const bool was_there = std::ranges::find(old_links, link) != old_links.end();
         // The record's failure is what matters.
-        if (!was_there) (void)tree_.remove_link(link);
+        if (!link.empty() && !was_there) (void)tree_.remove_link(link);
         return written;
     }
     // The record may have been linked from elsewhere.

@@ -2,6 +2,9 @@
 // Node records. Ifaces and discoveries are in files of their own.
 #include <gmock/gmock.h>
 
+#include <cerrno>
+
+#include "os/forwarding_files.hpp"
 #include "store/store.hpp"
 #include "store/testing/test_tree.hpp"
 
@@ -146,6 +149,9 @@ TEST_F(Nodes, AddingReplacesTheRecordAndItsLink) {
     auto first = node("iqn.a", "10.0.0.1");
     first.startup = record::Startup::Automatic;
     add(first);
+    record::SendTargets source;
+    source.address = "10.0.0.9";
+    expect_ok(Store(paths_).save_send_targets(source));
     auto again = node("iqn.a", "10.0.0.1");
     again.discovery_type = record::NodeDiscoveryType::SendTargets;
     again.discovery_address = "10.0.0.9";
@@ -155,6 +161,85 @@ TEST_F(Nodes, AddingReplacesTheRecordAndItsLink) {
     EXPECT_EQ(value_of(Store(paths_).load(node_id(first))), again);
     EXPECT_FALSE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
     EXPECT_TRUE(exists("send_targets/10.0.0.9,3260/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+TEST_F(Nodes, ADanglingLinkIsDamagedAndCanBeReplacedOrRemoved) {
+    const NodeId id{"iqn.a", "10.0.0.1", 3260, 1};
+    const auto file = paths_.nodes() + "/iqn.a/10.0.0.1,3260,1/default";
+    const auto replace_by_link = [&] {
+        std::filesystem::remove(file);
+        std::filesystem::create_symlink("/nowhere", file);
+    };
+    Store store(paths_);
+    add(node("iqn.a", "10.0.0.1"));
+    replace_by_link();
+
+    EXPECT_THAT(all(), ElementsAre(id));
+    EXPECT_EQ(store.load(id).error().code, ErrorCode::Database);
+    EXPECT_EQ(
+        store.load(id).error().message,
+        file + " is a link to a file that is not there. Delete the record or discover it anew.");
+    EXPECT_FALSE(store.update(id, Assignments{{"node.startup", "automatic"}}));
+    EXPECT_TRUE(std::filesystem::is_symlink(file));
+    add(node("iqn.a", "10.0.0.1"));
+    EXPECT_TRUE(store.load(id));
+    EXPECT_FALSE(std::filesystem::is_symlink(file));
+    replace_by_link();
+    expect_ok(store.remove(id));
+    EXPECT_FALSE(exists("nodes/iqn.a"));
+    EXPECT_FALSE(exists("static/iqn.a,10.0.0.1,3260,1,default"));
+}
+
+// What a full disk does: nothing can be written, but names can be removed.
+class FullDisk final : public os::ForwardingFiles {
+public:
+    using ForwardingFiles::ForwardingFiles;
+    os::Expected<void> write(const os::Fd& /*file*/, std::string_view /*text*/) override {
+        return std::unexpected(os::Errno{ENOSPC});
+    }
+};
+
+TEST_F(Nodes, ARecordThatCanNotBeWrittenLeavesNoDirectories) {
+    FullDisk files(os::system_files());
+    for (const std::int32_t tpgt : {1, -1}) {
+        const auto added = Store(paths_, files).add(node("iqn.a", "10.0.0.1", 3260, tpgt));
+        ASSERT_FALSE(added);
+        EXPECT_THAT(added.error().message, HasSubstr("No space left on device"));
+        EXPECT_FALSE(exists("nodes/iqn.a"));
+    }
+    add(node("iqn.a", "10.0.0.1"));
+    EXPECT_FALSE(Store(paths_, files).add(node("iqn.a", "10.0.0.2")));
+    EXPECT_TRUE(exists("nodes/iqn.a/10.0.0.1,3260,1/default"));
+    EXPECT_FALSE(exists("nodes/iqn.a/10.0.0.2,3260,1"));
+}
+
+// A mount point can't be renamed over.
+class BusyFiles final : public os::ForwardingFiles {
+public:
+    using ForwardingFiles::ForwardingFiles;
+    os::Expected<void> rename(const std::string& /*from*/, const std::string& /*to*/) override {
+        return std::unexpected(os::Errno{EBUSY});
+    }
+};
+
+TEST_F(Nodes, AFileThatIsAMountPointIsRewrittenInPlace) {
+    add(node("iqn.a", "10.0.0.1"));
+    const NodeId id{"iqn.a", "10.0.0.1", 3260, 1};
+    const auto file = paths_.nodes() + "/iqn.a/10.0.0.1,3260,1/default";
+    const auto other = root_ + "/other name";
+    std::filesystem::create_hard_link(file, other);
+    BusyFiles files(os::system_files());
+    Store store(paths_, files);
+
+    for (const auto* value : {"a long name of a user, longer than what follows", "me"}) {
+        ASSERT_TRUE(store.update(id, Assignments{{"node.session.auth.username", value}}));
+        EXPECT_EQ(value_of(store.load(id)).session.auth.username, value);
+        EXPECT_TRUE(slurp(other).ends_with("# END RECORD\n"));
+        EXPECT_EQ(slurp(other), slurp(file));
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(paths_.dbroot)) {
+        EXPECT_FALSE(entry.path().filename().string().starts_with(".new-")) << entry.path();
+    }
 }
 
 TEST_F(Nodes, AnIsnsRecordIsLinkedBelowItsServerIfThatIsKnown) {

@@ -46,6 +46,8 @@ std::string_view remedy(int error_number) {
             return " (this is no record; remove it)";
         case ENOTDIR:
             return " (a file is in the place of a directory; remove it)";
+        case EBUSY:
+            return " (it is a mount point; unmount it)";
         case EISDIR:
             return " (a directory is in the place of a file; remove it)";
         default:
@@ -98,6 +100,10 @@ base::Result<Lock> Tree::lock() {
     return lock;
 }
 
+void Tree::tidy() {
+    if (scratch_.is_listed()) (void)lock();  // what can't be removed is left
+}
+
 base::Status Tree::commit() {
     tidied_ = false;  // others may die before the next transaction
     const auto committed = files_.commit();
@@ -110,6 +116,12 @@ base::Result<std::optional<std::string>> Tree::read_once(const std::string& path
     if (text) return std::optional(std::move(*text));
     // ENOTDIR: a portal's plain file is where this record's directory would be.
     const int number = text.error().number;
+    if ((number == ENOENT || number == ENOTDIR) && link_target(path)) {
+        return base::fail(ErrorCode::Database,
+                          "{} is a link to a file that is not there. Delete the record or discover "
+                          "it anew.",
+                          path);
+    }
     if (number == ENOENT || number == ENOTDIR) return std::optional<std::string>();
     if (number == ENXIO) return std::optional(std::string());  // a socket: nothing to be read
     return fail_on("Could not open", path, text.error());
@@ -323,6 +335,18 @@ bool Tree::exists(const std::string& path) const {
 bool Tree::is_regular(const std::string& path) const {
     const auto info = files_.info(path);
     return info && info->kind == os::FileKind::Regular;
+}
+
+bool Tree::is_file(const std::string& path) const {
+    const auto info = files_.link_info(path);
+    return info && info->kind != os::FileKind::Directory;
+}
+
+bool Tree::is_empty_directory(const std::string& path) const {
+    const auto entries = files_.list(path);
+    return entries && std::ranges::all_of(*entries, [](const auto& entry) {
+               return entry.name.starts_with(os::kScratchPrefix);
+           });
 }
 
 bool Tree::is_directory(const std::string& path) const {

@@ -68,6 +68,8 @@ public:
 
     // For a transaction. The first time, what dead writers left is removed.
     base::Result<Lock> lock();
+    // Removes what dead writers left where others could list it, if there is any.
+    void tidy();
     // The end of a transaction.
     base::Status commit();
 
@@ -117,7 +119,11 @@ public:
     std::optional<std::string> link_target(const std::string& path) const;
     bool exists(const std::string& path) const;
     bool is_regular(const std::string& path) const;
+    // What is listed as a record: anything but a directory, a dangling link included.
+    bool is_file(const std::string& path) const;
     bool is_directory(const std::string& path) const;
+    // But for what a dead writer may have left in it.
+    bool is_empty_directory(const std::string& path) const;
 
 private:
     void warn(const std::string& path, const record::Warning& warning) const;

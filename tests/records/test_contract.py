@@ -256,6 +256,19 @@ def test_nonpersistent_leaves_no_record(lab, tgtd):
     assert lab.ours("-m discovery").rc == 21
 
 
+@pytest.mark.parametrize("line", ["-m discoverydb -t st -p {} -D -o new -o nonpersistent",
+                                  "-m discovery -t st -p {} -o nonpersistent -o update"])
+def test_nodes_of_a_nonpersistent_discovery_have_no_source(lab, tgtd, line):
+    discovered = lab.ours(line.format(tgtd.portal)).ok()
+
+    assert discovered.err == ""
+    assert not (lab.etc / "send_targets").exists()
+    assert lab.ours("-m discovery").err == ""
+    assert lab.ours("-m node").ok().out == discovered.out
+    lab.ours("-m node -o delete").ok()
+    assert not list((lab.etc / "nodes").iterdir())
+
+
 def test_new_again_resets_the_record(found):
     found.ours(f"{NODE} -o update -n node.session.auth.password -v secretsecret").ok()
 

@@ -100,10 +100,13 @@ def test_ours_killed_at_any_change_loses_nothing(lab, name):
         assert killer.run(scenario.words, step), f"not killed at {step.text}"
         left = crash.snapshot(lab)
         listing = lab.ours("-m node -o show")
+        sources = [lab.ours(line) for line in ("-m discovery", "-m discoverydb -P 1")]
         again = lab.ours(scenario.words)
 
         assert not crash.damage(left, before, after), step.text
         assert listing.rc in (0, 21) and "empty" not in listing.err, (step.text, listing)
+        for listed in sources:
+            assert listed.rc in (0, 21) and listed.err == "", (step.text, listed)
         # What a delete had done before it died need not be done again.
         done = scenario.line.endswith("delete") and again.rc in (6, 7, 21)
         assert again.rc == 0 or done, (step.text, again)

@@ -234,17 +234,29 @@ def test_dangling_links_are_passed_over_and_cleaned_away(lab):
     assert not source.exists()
 
 
-def test_a_dangling_link_in_a_records_place_can_be_replaced(lab):
+@pytest.mark.parametrize("way_out", [f"{_NODE},1 -o new", "-m node -o delete",
+                                     f"{_NODE} -o delete", "-m discoverydb -o delete"])
+def test_a_dangling_link_in_a_records_place_is_named_and_there_is_a_way_out(lab, way_out):
     portal = lab.etc / "nodes" / T / "10.0.0.1,3260,1"
     portal.mkdir(parents=True, mode=0o700)
     (portal / "default").symlink_to("/nonexistent")
+    lab.ours(f"-m discoverydb -t st -p {P} -o new").ok()
+    link = lab.etc / "send_targets/10.0.0.1,3260" / f"{T},10.0.0.1,3260,1,default"
+    link.symlink_to(f"/etc/iscsi/nodes/{T}/10.0.0.1,3260,1")
 
-    shown = lab.ours("-m node -o show")
-    added = lab.ours(f"{_NODE},1 -o new").ok()
+    for line in ("-m node -o show", "-m node -o update -n node.startup -v automatic"):
+        refused = lab.ours(line)
+        assert refused.rc == 6, refused
+        assert f"{T}/10.0.0.1,3260,1/default is a link to a file that is not there" in refused.err
+    if "discoverydb" in way_out:
+        way_out = f"-m discoverydb -t st -p {P} -o delete"
+    assert lab.ours(way_out).ok().err == ""
 
-    assert shown.rc == 21, shown
-    assert added.err == ""
-    assert is_whole((portal / "default").read_text())
+    if "-o new" in way_out:
+        assert is_whole((portal / "default").read_text())
+    else:
+        assert not portal.exists() and not link.is_symlink()
+        assert lab.ours("-m node").rc == 21
     assert not pathlib.Path("/nonexistent").exists()
 
 

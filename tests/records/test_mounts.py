@@ -109,3 +109,46 @@ def test_a_full_disk_leaves_no_half_discovery(lab):
     assert failed.rc == 6 and "No space left on device" in failed.err
     assert [entry.name for entry in (lab.etc / "send_targets").iterdir()] == ["fill"]
     assert (listed.rc, listed.out) == (21, "")
+
+
+def test_a_delete_that_finds_nothing_takes_what_a_killed_command_left(lab):
+    put_apart(lab, read_only=False)
+    lab.ours(f"{NODE},1 -o new").ok()
+    kill_before_rename(lab, UPDATE)
+    assert (lab.etc / "nodes/.new-record").exists()
+
+    assert lab.ours("-m node -T iqn.2026-11.test:none -o delete").rc == 21
+    assert not (lab.etc / "nodes/.new-record").exists()
+    assert lab.debian("-m node").ok().out == f"{PORTAL},1 {TARGET}\n"
+
+
+def test_a_record_file_that_is_a_mount_point_is_changed_in_place(lab):
+    """Containers mount single files. 2.1.8 writes into them, too."""
+    lab.ours(f"{NODE},1 -o new").ok()
+    record = lab.record(TARGET, "127.0.0.1,3260,1")
+    inside = f"/etc/iscsi/nodes/{TARGET}/127.0.0.1,3260,1/default"
+    lab.box.run(["cp", "-p", inside, "/run/single"]).ok()
+    lab.box.run(["mount", "--bind", "/run/single", inside]).ok()
+    inode = record.stat().st_ino
+
+    for value in ("automatic", "onboot"):
+        changed = lab.ours(f"{NODE} -o update -n node.startup -v {value}").ok()
+        assert changed.err == ""
+        assert is_whole(record.read_text()) and record.stat().st_ino == inode
+        assert keys_of(lab.box.path("/run/single"))["node.startup"] == value
+    assert not [path for path in lab.etc.rglob(".new-*")]
+    deleted = lab.ours(f"{NODE} -o delete")
+    assert deleted.rc == 6 and "mount point; unmount it" in deleted.err
+    lab.box.run(["umount", inside]).ok()
+    lab.ours(f"{NODE} -o delete").ok()
+    assert not record.exists()
+
+
+def test_a_full_disk_leaves_no_directories_of_a_record_that_is_not_there(lab):
+    put_apart(lab, read_only=True)
+    lab.box.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "nodes", "/etc/iscsi/nodes"]).ok()
+
+    failed = lab.ours(f"{NODE},1 -o new")
+
+    assert failed.rc == 6 and "No space left on device" in failed.err
+    assert not list((lab.etc / "nodes").iterdir())

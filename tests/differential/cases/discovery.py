@@ -237,6 +237,9 @@ CASES = with_differences([
          state=[_FAST, iface("if0")]),
     Case("hardware address that is none", [f"iscsiadm -m discovery -t st -p {_P} -I if0"],
          state=[_FAST, iface("if0", hwaddress="00:11:22:33:44:55")]),
+    *_each("nodes alone", "discovery", [f"-t st -p {_P} -o nonpersistent -o new",
+                                        f"-t st -p {_P} -o nonpersistent -o update -P 1"],
+           state=[_FAST], target=_TARGET),
     Case("iface that is none", [f"iscsiadm -m discoverydb -t st -p {_P} -D -I nosuch"],
          state=[_FAST]),
     # Of several ifaces those are used that exist.
@@ -295,6 +298,10 @@ CASES = with_differences([
     ],
     "two-tags-of-a-portal": [
         'two tags of a portal',
+    ],
+    "nonpersistent-nodes": [
+        f"nodes alone -t st -p {_P} -o nonpersistent -o new",
+        f"nodes alone -t st -p {_P} -o nonpersistent -o update -P 1",
     ],
     "no-modules-for-listing": [
         'an offload iface is passed over',

@@ -2,7 +2,7 @@
 """Record trees as old versions, crashes and other tools leave them."""
 
 from differential.case import Case, with_differences
-from differential.states import file, folder, node, st_config
+from differential.states import file, folder, link, node, st_config
 
 _A = "iqn.2026-11.test:a"
 _TEXT = (f"node.name = {_A}\nnode.tpgt = 3\nnode.conn[0].address = 10.0.0.1\n"
@@ -11,6 +11,7 @@ _OLD = [file(f"nodes/{_A}/10.0.0.1,3260", _TEXT)]
 _OLD_TAGGED = [file(f"nodes/{_A}/10.0.0.1,3260,3", _TEXT)]
 _NODE = f"iscsiadm -m node -T {_A} -p 10.0.0.1:3260,3"
 _HALF = [st_config("10.0.0.1"), folder("send_targets/10.0.0.6,3260"), folder("isns/10.0.0.7,3205"),
+         link("isns/10.0.0.7,3205/iqn.x,10.0.0.3,3260,1,default", "/nonexistent"),
          node(_A, "10.0.0.3", source="st:10.0.0.6,3260")]
 _DB = "iscsiadm -m discoverydb -t st -p 10.0.0.6"
 _ISNS = "iscsiadm -m discoverydb -t isns -p 10.0.0.7"
@@ -63,5 +64,6 @@ CASES = with_differences([
         f"half a discovery: {_DB} -o delete",
         f"half a discovery: {_ISNS} -o delete",
         "half a discovery: iscsiadm -m discovery -p 10.0.0.6 -o delete",
+        "half a discovery: alone",
     ],
 })
