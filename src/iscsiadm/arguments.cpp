@@ -97,7 +97,7 @@ bool has_option(std::span<const char* const> args, std::span<const OptionInfo> o
                 char letter) {
     ArgumentReader reader(args, options);
     while (const auto argument = reader.next()) {
-        if (argument->letter == letter) return true;
+        if (argument->letter == letter || argument->fault_letter == letter) return true;
     }
     return false;
 }

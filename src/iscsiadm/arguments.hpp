@@ -47,7 +47,7 @@ private:
     std::string_view cluster_;  // what is left of "-abc"
 };
 
-// Whether an option with this letter is among them, faults or not.
+// Whether an option with this letter is among them, wrongly used or not.
 bool has_option(std::span<const char* const> args, std::span<const OptionInfo> options,
                 char letter);
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -100,6 +102,19 @@ int read_and_run(std::span<const char* const> args, Output& output) {
     return status;
 }
 
+// A list that was cut off must not pass for a whole one.
+int end(Output& output, int status) {
+    const int lost = output.flush();
+    if (lost == 0) return status;
+    if (lost == EPIPE) {
+        // Compat: who has read enough ends the program, without a word.
+        ::signal(SIGPIPE, SIG_DFL);
+        ::raise(SIGPIPE);
+    }
+    output.error("could not write the result: {}", std::strerror(lost));
+    return status == 0 ? status_of(base::ErrorCode::Generic) : status;
+}
+
 }  // namespace
 
 int stop_daemon(App& app) {
@@ -131,5 +146,5 @@ int main(int argc, char** argv) {
         App app(command, output, iscsi::store::default_paths());
         return run_completion(app, args.subspan(2));
     }
-    return read_and_run(args, output);
+    return end(output, read_and_run(args, output));
 }

@@ -3,13 +3,21 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/numbers.hpp"
 
 namespace iscsi::iscsiadm {
 
 void Output::text(std::string_view text) {
     progress_.hide();
-    std::fwrite(text.data(), 1, text.size(), results_);
+    const auto written = std::fwrite(text.data(), 1, text.size(), results_);
+    if (written < text.size() && lost_ == 0) lost_ = errno;
+}
+
+int Output::flush() {
+    if (std::fflush(results_) != 0 && lost_ == 0) lost_ = errno;
+    return lost_;
 }
 
 void Output::error_text(std::string_view text) {

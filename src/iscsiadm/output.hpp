@@ -28,6 +28,8 @@ public:
         text("\n");
     }
     void text(std::string_view text);
+    // Writes out what is still held. Returns 0, or errno of the first result that was lost.
+    int flush();
 
     template <class... Args>
     void error(fmt::format_string<Args...> format, Args&&... args) {
@@ -60,6 +62,7 @@ private:
 
     std::FILE* results_;
     std::FILE* errors_;
+    int lost_ = 0;  // see flush()
     bool keeps_errors_ = false;
     std::vector<std::string> kept_errors_;
     Progress progress_;

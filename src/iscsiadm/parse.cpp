@@ -94,6 +94,7 @@ std::variant<Command, Exit> Parser::run() {
             return Exit{*status};
         }
     }
+    if (stray == kJsonOption) return Exit{kInvalid};  // has no letter to name
     if (stray != 0) {
         output_.error("unrecognized character '{}'", stray);
         return Exit{kInvalid};

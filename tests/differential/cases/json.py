@@ -18,8 +18,11 @@ _TARGET = [Portal(answer=(f"TargetName={_A}", "TargetAddress=127.0.0.1:3260,1",
 _CASES = [
     Case("faults of the command line", [f"iscsiadm --json {line}".strip() for line in (
         "", "-m bogus", "-m node -Z", "-m node -o bogus", f"-m iface -I {'x' * 70}", "-m node -p",
-        "-m node -T x -o update -n node.session.auth.password -v @/nosuch", "-V")]),
+        "-m node -T x -o update -n node.session.auth.password -v @/nosuch", "-V")]
+         + ["iscsiadm -m node --json=yes", "iscsiadm --jso=no"]),
     Case("no records", ["iscsiadm -m node --json"]),
+    Case("a document that is lost", ["sh:iscsiadm -m node --json >/dev/full",
+                                     "sh:iscsiadm -m bogus --json >/dev/full"], state=_TWO),
     Case("nodes", ["iscsiadm -m node --json", "iscsiadm --json -m node -P 1"], state=_TWO),
     Case("a record", [f"iscsiadm -m node -T {_A} --json", f"iscsiadm -m node -T {_A} -S --json"],
          state=_TWO),

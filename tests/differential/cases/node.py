@@ -275,12 +275,21 @@ CASES = with_differences([
           ("no record", [_NO_RECORD]),
           ("zeros", [file(f"nodes/{_A}/10.0.0.1,3260,1/default", "\0" * 4096)]),
       )],
+    Case("result that is lost", ["sh:iscsiadm -m node >/dev/full", "sh:iscsiadm -h >/dev/full",
+                                 "sh:iscsiadm -m node -o show >/dev/full"], state=_ONE),
+    # Its own part of the pipe closed, the reader lets the list be written.
+    Case("result that nobody reads", [
+        "sh:mkfifo /run/gate; { read go </run/gate; iscsiadm -m node; echo $? >&2; } | "
+        "{ exec 0<&-; echo go >/run/gate; }"], state=_ONE),
     Case("login of no record", [f"iscsiadm -m node -T {_A} -l"], state=[_NO_RECORD]),
     Case("login with a number that is none", [f"iscsiadm -m node -T {_A} -l"],
          state=[node(_A, "10.0.0.1", session__nr_sessions="banana")]),
     Case("login with a number out of range", [f"iscsiadm -m node -T {_A} -l"],
          state=[node(_A, "10.0.0.1", session__queue_depth="5000")]),
 ], {
+    "lost-result": [
+        'result that is lost',
+    ],
     "nothing-to-add": [
         'empty -o new',
         'empty -o new -T iqn.2026-11.test:a',
