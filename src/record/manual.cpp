@@ -38,11 +38,11 @@ A key that nobody knows is passed over;
 .Xr iscsid 8
 logs the line, with the key that it may have been meant to be.
 .Pp
-For each key this page tells which values it takes, its default, the version of open-iscsi that
-first had it, whether
+For each key this page tells which values it takes, its default, whether
 .Ql iscsiadm -o update
 may set it, and the attribute in sysfs, where there is one, that tells the value in force.
-A key younger than 2.1.8 is written only when its value is not the default.
+All keys are those of open-iscsi 2.1.8, but for the ones that are said to be younger, or not in open-iscsi.
+A younger key is written only when its value is not the default.
 )";
 
 constexpr std::string_view kTail = R"(.Sh FILES
@@ -107,8 +107,11 @@ std::string_view family_text(Family family) {
     return "";
 }
 
+// Nothing of a key that 2.1.8 has.
 std::string since_text(std::string_view version) {
-    return version == kOursAlone ? "not in open-iscsi" : fmt::format("since {}", version);
+    if (version == kSinceBeginning) return "";
+    return version == kOursAlone ? "not in open-iscsi; "
+                                 : fmt::format("since open-iscsi {}; ", version);
 }
 
 template <class Record>
@@ -118,7 +121,7 @@ void append_key(std::string& page, const Key<Record>& key) {
     const std::string standard = default_text(key);
     fmt::format_to(std::back_inserter(page), ".It Li {}\n{}\n.br\nTakes {}; ", info.name, info.doc,
                    words.empty() ? type_text(info.type) : words);
-    fmt::format_to(std::back_inserter(page), "{}default {}; {}; {}.\n", family_text(info.family),
+    fmt::format_to(std::back_inserter(page), "{}default {}; {}{}.\n", family_text(info.family),
                    standard.empty() ? "empty" : standard, since_text(info.since), setter(info));
     if (info.sysfs.empty()) return;
     fmt::format_to(std::back_inserter(page), "In sysfs:\n.Li {} .\n", info.sysfs);

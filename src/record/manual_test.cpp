@@ -11,6 +11,7 @@ namespace iscsi::record {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 template <class Record>
 void expect_all_in(const std::string& page) {
@@ -38,8 +39,16 @@ TEST(Manual, SaysAllOfAKey) {
                                     "Seconds that I/O waits for a lost session before it fails; "
                                     "0: fail at once; negative: wait for ever.\n.br\n"
                                     "Takes a whole number from -2147483648 to 2147483647; default "
-                                    "120; since 2.1.8; may be set.\n"
+                                    "120; may be set.\n"
                                     "In sysfs:\n.Li recovery_tmo .\n"));
+}
+
+TEST(Manual, TellsTheVersionOfYoungerKeysAlone) {
+    const std::string page = manual();
+
+    EXPECT_THAT(page, HasSubstr("; since open-iscsi 2.1.12; may be set.\n"));
+    EXPECT_THAT(page, HasSubstr("; not in open-iscsi; "));
+    EXPECT_THAT(page, Not(HasSubstr("since open-iscsi 2.1.8")));
 }
 
 }  // namespace

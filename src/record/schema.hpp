@@ -67,8 +67,8 @@ inline constexpr std::size_t kNameBytesMax = 127;
 inline constexpr std::size_t kValueBytesMax = 255;
 inline constexpr std::size_t kLineBytesMax = 2047;
 
-// open-iscsi's version with the first appearance of the oldest keys.
-inline constexpr std::string_view kSinceBeginning = "2.1.8";
+// Keys that open-iscsi 2.1.8 has; most are far older.
+inline constexpr std::string_view kSinceBeginning = "2.1.8 or before";
 // A setting of this program that open-iscsi has in no version.
 inline constexpr std::string_view kOursAlone = "";
 

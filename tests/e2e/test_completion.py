@@ -52,6 +52,12 @@ COMPLETED = [
     ("iscsiadm -m iface -I sec", "ond "),
     ("iscsiadm -m node -o update -n node.start", "up "),
     ("iscsiadm -m node -o update -n node.startup -v auto", "matic "),
+    ("iscsiadm -m node -n node.conn[0].timeo.noop_out_i", "nterval "),
+    ("iscsiadm -m node -n 'node.conn[0].timeo.noop_out_i", "nterval' "),
+    ('iscsiadm -m node -n "node.conn[0].timeo.noop_out_i', 'nterval" '),
+    ("iscsiadm -m node --name='node.conn[0].timeo.noop_out_i", "nterval' "),
+    ("iscsiadm -m node -T 'iqn.2026-11.test:d", "isk' "),
+    (f"iscsiadm -m node -T '{DISK}' -p 1", "0.0.0.1:3260 "),
 ]
 
 
