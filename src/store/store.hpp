@@ -210,7 +210,7 @@ private:
     base::Result<DiscoveryList> list_discovery(const std::string& parent, DiscoveryFile file) const;
     base::Status write_discovery(const std::string& directory, const std::string& file,
                                  std::string_view text);
-    void remove_empty_sources(const std::string& parent);
+    void remove_empty_sources(const std::string& file);
     base::Status remove_discovery(const std::string& directory, const std::string& file);
     bool is_builtin(std::string_view iface_name) const;
     base::Status refuse_builtin(std::string_view iface_name, std::string_view verb) const;

@@ -177,13 +177,17 @@ base::Result<record::Isns> Store::load_isns(const DiscoveryId& id) {
     return record;
 }
 
-// What is left of records whose deletion was killed. Nothing lists it, but it is of no use.
-void Store::remove_empty_sources(const std::string& parent) {
+// What is left of records like `file` whose deletion was killed. Nothing lists it, but it is of no
+// use.
+void Store::remove_empty_sources(const std::string& file) {
+    const std::string parent = parent_of(parent_of(file));
+    const std::string name = file.substr(file.rfind('/'));
     const auto entries = tree_.list(parent);
     if (!entries) return;  // told by what follows
     for (const auto& entry : *entries) {
         if (entry.kind != os::FileKind::Directory || !parse_discovery_name(entry.name)) continue;
         const std::string directory = parent + "/" + entry.name;
+        if (tree_.exists(directory + name)) continue;  // there may be thousands of links in it
         if (tree_.is_empty_directory(directory)) tree_.remove_empty_directory(directory);
     }
 }
@@ -192,7 +196,7 @@ void Store::remove_empty_sources(const std::string& parent) {
 // plain file in the directory's place.
 base::Status Store::write_discovery(const std::string& directory, const std::string& file,
                                     std::string_view text) {
-    remove_empty_sources(parent_of(directory));
+    remove_empty_sources(file);
     if (tree_.is_directory(directory)) return tree_.write(file, text);
     ISCSI_TRY_VOID(tree_.make_directory(parent_of(directory)));
     return tree_.place_directory(
@@ -251,7 +255,7 @@ base::Status Store::remove_discovery(const std::string& directory, const std::st
         ISCSI_TRY_VOID(tree_.remove_file(directory));
         return tree_.commit();
     }
-    remove_empty_sources(parent_of(directory));
+    remove_empty_sources(file);
     ISCSI_TRY(const auto nodes, linked_from(directory));
     for (const NodeId& id : nodes) ISCSI_TRY_VOID(erase_node(id));
     ISCSI_TRY(const auto rest, tree_.list(directory));
