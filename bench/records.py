@@ -29,6 +29,7 @@ from records.lab import Lab, PYTHON_ENV, program  # noqa: E402
 
 TARGET = "iqn.2026-11.test:disk{:05}"
 PORTAL = "10.0.{}.{}"
+ALL = "-m node -o update -n node.startup -v"
 NEW = "-m node -T iqn.2026-11.test:new -p 10.9.9.9:3260,1"
 
 
@@ -48,7 +49,11 @@ def commands(count):
         "show one": Command(one.split(), 50, flat=True),
         "update one": Command(f"{one} -o update -n node.startup -v automatic".split(), 50,
                               flat=True),
-        "new for all": Command("-m node -o new".split(), 20, rounds_max=1),
+        "new for all": Command("-m node -o new".split(), 20, rounds_max=3),
+        # Each record is another one than it was: all is written, and ours waits for the disk.
+        "renew all": Command("-m node -o new".split(), 0, f"{ALL} automatic".split(), rounds_max=1),
+        "update all": Command(f"{ALL} automatic".split(), 0, f"{ALL} manual".split(),
+                              rounds_max=1),
         "new": Command(f"{NEW} -o new".split(), 0, f"{NEW} -o delete".split(), flat=True),
         "delete one": Command(f"{NEW} -o delete".split(), 0, f"{NEW} -o new".split(), flat=True),
         "show all": Command("-m node -o show".split(), 0),

@@ -37,33 +37,52 @@ int list_nodes(App& app) {
     return ids->empty() ? no_records(app) : kSuccess;
 }
 
-// Applies an operation to every record the pattern finds. What fails is printed and does not stop
-// the rest; the last failure is the status, as open-iscsi has it. A record that someone deletes at
-// the same time is as good as not found.
+// What became of each record of an operation. What fails is printed and does not stop the rest; the
+// last failure is the status, as open-iscsi has it. A record that someone deletes at the same time
+// is as good as not found.
+class Outcomes {
+public:
+    Outcomes(App& app, std::size_t count) : app_(app), count_(count) {}
+
+    void take(const base::Status& outcome) {
+        if (outcome) return;
+        if (outcome.error().code == ErrorCode::NoObjectsFound && ++gone_ < count_) return;
+        app_.out().error_text(outcome.error().message);
+        result_ = outcome.error().code;
+    }
+    int status() const {
+        if (result_ == ErrorCode::Success) return kSuccess;
+        return app_.fail(result_, fmt::format("Could not execute operation on all records: {}",
+                                              base::error_text(result_)));
+    }
+
+private:
+    App& app_;
+    std::size_t count_;
+    std::size_t gone_ = 0;
+    ErrorCode result_ = ErrorCode::Success;
+};
+
+// Applies an operation to all records that the pattern finds. It takes them all, and tells what
+// became of each.
 template <class Operation>
-int for_each_record(App& app, const NodePattern& pattern, Operation operation) {
+int for_records(App& app, const NodePattern& pattern, Operation operation) {
     const auto ids = app.store().find(pattern);
     if (!ids) return app.fail(ids.error());
     if (ids->empty()) return no_records(app);
-    ErrorCode result = ErrorCode::Success;
-    std::size_t gone = 0;
-    for (const auto& id : *ids) {
-        const base::Status status = operation(id);
-        if (status) continue;
-        if (status.error().code == ErrorCode::NoObjectsFound && ++gone < ids->size()) continue;
-        app.out().error_text(status.error().message);
-        result = status.error().code;
-    }
-    if (result == ErrorCode::Success) return kSuccess;
-    return app.fail(result, fmt::format("Could not execute operation on all records: {}",
-                                        base::error_text(result)));
+    Outcomes outcomes(app, ids->size());
+    operation(*ids, outcomes);
+    return outcomes.status();
 }
 
 int show_nodes(App& app, const NodePattern& pattern) {
-    return for_each_record(app, pattern, [&](const NodeId& id) -> base::Status {
+    const auto show = [&](const NodeId& id) -> base::Status {
         ISCSI_TRY(const auto node, app.store().load(id));
         app.report().record(node, app.command().show_secrets);
         return {};
+    };
+    return for_records(app, pattern, [&](const auto& ids, Outcomes& outcomes) {
+        for (const NodeId& id : ids) outcomes.take(show(id));
     });
 }
 
@@ -90,15 +109,19 @@ int update_nodes(App& app, const NodePattern& pattern) {
         if (!in_use) return app.fail(in_use.error());
         if (*in_use) return app.fail(ErrorCode::SessionExists, kTransportInUse);
     }
-    const int status = for_each_record(app, pattern, [&](const NodeId& id) {
-        return app.tell(app.store().update(id, assignments));
+    const int status = for_records(app, pattern, [&](const auto& ids, Outcomes& outcomes) {
+        const auto told = [&](const auto& updated) { outcomes.take(app.tell(updated)); };
+        outcomes.take(app.store().update_all(ids, assignments, told));
     });
     if (status == status_of(ErrorCode::Invalid)) app.hint<record::Node>();
     return status;
 }
 
 int delete_nodes(App& app, const NodePattern& pattern) {
-    return for_each_record(app, pattern, [&](const NodeId& id) { return app.store().remove(id); });
+    return for_records(app, pattern, [&](const auto& ids, Outcomes& outcomes) {
+        const auto told = [&](const base::Status& removed) { outcomes.take(removed); };
+        outcomes.take(app.store().remove_all(ids, told));
+    });
 }
 
 std::string describe_new(const record::Node& node) {

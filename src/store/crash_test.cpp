@@ -191,6 +191,38 @@ std::vector<Scenario> node_scenarios() {
     };
 }
 
+constexpr int kMany = 9;  // too many to be synced one by one
+
+void add_many(Store& store) {
+    for (int i = 0; i < kMany; ++i) expect_ok(store.add(disk("10.0.0." + std::to_string(i))));
+}
+
+std::vector<Scenario> many_scenarios() {
+    return {
+        {"UpdateMany", add_many,
+         [](Store& s) {
+             const auto ids = value_of(s.find({}));
+             base::Status all;
+             const auto told = [&](const auto& updated) {
+                 if (!updated) all = status_of(updated);
+             };
+             const auto synced =
+                 s.update_all(ids, Assignments{{"node.startup", "automatic"}}, told);
+             return synced ? all : synced;
+         }},
+        {"RemoveMany", add_many,
+         [](Store& s) {
+             const auto ids = value_of(s.find({}));
+             base::Status all;
+             const auto told = [&](const base::Status& removed) {
+                 if (!removed) all = removed;
+             };
+             const auto synced = s.remove_all(ids, told);
+             return synced ? all : synced;
+         }},
+    };
+}
+
 std::vector<Scenario> iface_scenarios() {
     return {
         {"AddIface", nothing, [](Store& s) { return s.add_iface(iface()); }},
@@ -265,6 +297,7 @@ std::vector<Scenario> discovery_scenarios() {
 
 std::vector<Scenario> all_scenarios() {
     auto all = node_scenarios();
+    for (auto& scenario : many_scenarios()) all.push_back(scenario);
     for (auto& scenario : iface_scenarios()) all.push_back(scenario);
     for (auto& scenario : discovery_scenarios()) all.push_back(scenario);
     const auto together = all;

@@ -137,9 +137,18 @@ public:
     // -o update: all assignments or none.
     base::Result<record::Notes> update(const NodeId& id,
                                        std::span<const record::Assignment> assignments);
+    // The same for many, at a fraction of the time. `told` hears what became of each, in order.
+    // Fails if what was told to be done may not be on disk yet.
+    using ToldOfUpdate = std::function<void(const base::Result<record::Notes>& outcome)>;
+    base::Status update_all(std::span<const NodeId> ids,
+                            std::span<const record::Assignment> assignments,
+                            const ToldOfUpdate& told);
     // -o delete: the record, its link and emptied directories. Refused (SessionExists) while in
     // use. An empty record file is deleted as well.
     base::Status remove(const NodeId& id);
+    // The same for many; as update_all.
+    using ToldOfRemoval = std::function<void(const base::Status& outcome)>;
+    base::Status remove_all(std::span<const NodeId> ids, const ToldOfRemoval& told);
 
     // --- iface records (store_ifaces.cpp) --------------------------------------------------------
     // Those with files, by name; without the built-in ones.
@@ -191,6 +200,25 @@ private:
     base::Status put_linked_node(const record::Node& node, const ReadyText* ready);
     std::optional<std::string> link_home(const record::Node& node) const;
     bool is_in_place(const record::Node& node, std::string_view text) const;
+    struct Update {
+        const NodeId& id;
+        std::span<const record::Assignment> assignments;
+    };
+    struct PlannedUpdate {
+        std::string before;  // the file that it was made from, as we print it
+        record::Node node = {};
+        record::Notes notes = {};
+        bool is_done = false;  // it changes nothing
+    };
+    base::Result<PlannedUpdate> plan_update(const NodeId& id,
+                                            std::span<const record::Assignment> assignments,
+                                            bool locked) const;
+    base::Result<record::Notes> update_uncommitted(const NodeId& id,
+                                                   std::span<const record::Assignment> assignments);
+    void update_batch(std::span<const NodeId> ids, std::span<const record::Assignment> assignments,
+                      const ToldOfUpdate& told);
+    base::Result<record::Notes> carry_out(const Update& wanted, const PlannedUpdate& plan,
+                                          const ReadyText& ready);
     std::optional<std::string> old_path(const NodeId& id) const;
     base::Status make_portal(const NodeId& id);
     base::Status write_node(const record::Node& node, const ReadyText* ready);

@@ -256,44 +256,6 @@ base::Status Store::add(const Node& node) {
     return tree_.commit();
 }
 
-// Whether a record is already what writing it would make it: content, link, no older one beside it.
-bool Store::is_in_place(const Node& node, std::string_view text) const {
-    const NodeId id = node_id(node);
-    if (!tree_.holds(record_path(paths(), id), text)) return false;
-    if (id.tpgt == record::kUnknownTpgt) return true;
-    NodeId without_tag = id;
-    without_tag.tpgt = record::kUnknownTpgt;
-    if (tree_.is_regular(record_path(paths(), without_tag))) return false;
-    return std::ranges::any_of(link_directories(node), [&](const auto& directory) {
-        return tree_.link_target(directory + "/" + link_name(id)) == portal_path(paths(), id);
-    });
-}
-
-// Writes many records: their texts are synced together, then each is locked for by itself, for
-// others want their turn.
-base::Status Store::add_all(std::span<const Node> all) {
-    std::vector<Node> changed;
-    for (const Node& node : all) {
-        ISCSI_TRY_VOID(check_node_id(node_id(node)));
-        if (!is_in_place(node, record::print_file(node))) changed.push_back(node);
-    }
-    if (changed.size() == 1) return add(changed.front());
-    std::span<const Node> nodes = changed;
-    constexpr std::size_t kBatch = 256;  // each has a file open until it is in its place
-    while (!nodes.empty()) {
-        const auto batch = nodes.first(std::min(nodes.size(), kBatch));
-        nodes = nodes.subspan(batch.size());
-        std::vector<std::string> texts;
-        for (const Node& node : batch) texts.push_back(record::print_file(node));
-        ISCSI_TRY(const auto ready, tree_.prepare(texts));
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-            ISCSI_TRY(const auto lock, tree_.lock());
-            ISCSI_TRY_VOID(put_node(batch[i], &ready[i]));
-        }
-    }
-    return tree_.commit();
-}
-
 // Where a record is linked from; nullopt: from nowhere, for without its record (-o nonpersistent) a
 // SendTargets discovery has no directory.
 std::optional<std::string> Store::link_home(const Node& node) const {
@@ -345,19 +307,33 @@ base::Status Store::put_linked_node(const Node& node, const ReadyText* ready) {
     return {};
 }
 
-base::Result<record::Notes> Store::update(const NodeId& id,
-                                          std::span<const record::Assignment> assignments) {
+base::Result<Store::PlannedUpdate> Store::plan_update(
+    const NodeId& id, std::span<const record::Assignment> assignments, bool locked) const {
     ISCSI_TRY_VOID(check_node_id(id));
-    ISCSI_TRY(const auto lock, tree_.lock());
-    ISCSI_TRY(auto node, read_node(id, /*locked=*/true));
-    ISCSI_TRY(auto notes, record::update(node, assignments));
+    ISCSI_TRY(auto node, read_node(id, locked));
+    PlannedUpdate planned{.before = record::print_file(node)};
+    ISCSI_TRY(planned.notes, record::update(node, assignments));
     // The path, not the text, says which record this is.
     node.name = id.target;
     node.tpgt = id.tpgt;
     node.conn[0].address = id.address;
     node.conn[0].port = id.port;
     if (id.tpgt != record::kUnknownTpgt) node.iface.iscsi_ifacename = id.iface;
-    ISCSI_TRY_VOID(write_node(node, /*ready=*/nullptr));
+    planned.node = std::move(node);
+    return planned;
+}
+
+base::Result<record::Notes> Store::update_uncommitted(
+    const NodeId& id, std::span<const record::Assignment> assignments) {
+    ISCSI_TRY(auto planned, plan_update(id, assignments, /*locked=*/true));
+    ISCSI_TRY_VOID(write_node(planned.node, /*ready=*/nullptr));
+    return std::move(planned.notes);
+}
+
+base::Result<record::Notes> Store::update(const NodeId& id,
+                                          std::span<const record::Assignment> assignments) {
+    ISCSI_TRY(const auto lock, tree_.lock());
+    ISCSI_TRY(auto notes, update_uncommitted(id, assignments));
     ISCSI_TRY_VOID(tree_.commit());
     return notes;
 }

@@ -95,6 +95,7 @@ public:
     // then each takes its place.
     base::Result<std::vector<ReadyText>> prepare(const std::vector<std::string>& texts);
     base::Status place(const ReadyText& ready, const std::string& path);
+    void forget(const ReadyText& ready) { scratch_.forget(ready); }  // it is not to be placed
     base::Status make_directory(const std::string& path);
     // Makes a directory with one file in it, or turns an empty directory or a file into it.
     base::Status place_directory(const Scratch::FileIn& wanted);
