@@ -144,18 +144,6 @@ record::Node static_node(App& app, NodeId id, const record::Iface& iface) {
     return node;
 }
 
-// The portals of a target that a new record is wanted for.
-base::Result<std::vector<NodeId>> known_portals(App& app, const NodePattern& pattern) {
-    ISCSI_TRY(auto ids, app.store().find({.target = pattern.target, .portal = pattern.portal}));
-    const auto portal = [](const NodeId& id) {
-        return std::tie(id.target, id.address, id.port, id.tpgt);
-    };
-    const auto repeated = std::ranges::unique(
-        ids, [&](const NodeId& a, const NodeId& b) { return portal(a) == portal(b); });
-    ids.erase(repeated.begin(), repeated.end());
-    return ids;
-}
-
 // Adds records a few at a time: a database of thousands costs no more memory than one of ten.
 class NodeAdder {
 public:
@@ -188,21 +176,21 @@ private:
     bool any_ = false;
 };
 
-base::Status add_known_of_target(App& app, NodeAdder& adder, const NodePattern& pattern) {
-    ISCSI_TRY(auto ids, known_portals(app, pattern));
+base::Status add_to_target(App& app, NodeAdder& adder, const NodePattern& pattern) {
+    ISCSI_TRY(auto ids, app.store().portals(*pattern.target, pattern.portal));
     for (NodeId& id : ids) ISCSI_TRY_VOID(adder.add(std::move(id)));
     return {};
 }
 
 base::Status add_known(App& app, NodeAdder& adder, NodePattern pattern) {
     if (pattern.target) {
-        ISCSI_TRY_VOID(add_known_of_target(app, adder, pattern));
+        ISCSI_TRY_VOID(add_to_target(app, adder, pattern));
         return adder.flush();
     }
     ISCSI_TRY(const auto targets, app.store().targets());
     for (const std::string_view target : targets.sorted()) {
         pattern.target = target;
-        ISCSI_TRY_VOID(add_known_of_target(app, adder, pattern));
+        ISCSI_TRY_VOID(add_to_target(app, adder, pattern));
     }
     return adder.flush();
 }

@@ -128,6 +128,10 @@ public:
     base::Result<PackedNames> targets();
     // A record that lacks its name or portal (someone edited it) gets them from its path.
     base::Result<record::Node> load(const NodeId& id);
+    // One for each portal of a target, whether or not its directory holds a record; of which iface
+    // it is says nothing.
+    base::Result<std::vector<NodeId>> portals(const std::string& target,
+                                              const std::optional<record::Portal>& wanted);
     // -o new: writes the record, replacing one of the same name, and links it from where its
     // discovery_type says. A record with a tag also replaces one of the same portal without.
     base::Status add(const record::Node& node);
@@ -199,7 +203,8 @@ private:
     base::Status put_node(const record::Node& node, const ReadyText* ready);
     base::Status put_linked_node(const record::Node& node, const ReadyText* ready);
     std::optional<std::string> link_home(const record::Node& node) const;
-    bool is_in_place(const record::Node& node, std::string_view text) const;
+    // Whether adding the record would change nothing.
+    bool is_in_place(const record::Node& node) const;
     struct Update {
         const NodeId& id;
         std::span<const record::Assignment> assignments;

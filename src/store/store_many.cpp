@@ -10,10 +10,11 @@ namespace iscsi::store {
 
 using record::Node;
 
-// Whether a record is already what writing it would make it: content, link, no older one beside it.
-bool Store::is_in_place(const Node& node, std::string_view text) const {
+// Content, link, and no older one beside it.
+bool Store::is_in_place(const Node& node) const {
     const NodeId id = node_id(node);
-    if (!tree_.holds(record_path(paths(), id), text)) return false;
+    if (!check_node_id(id)) return false;
+    if (!tree_.holds(record_path(paths(), id), record::print_file(node))) return false;
     if (id.tpgt == record::kUnknownTpgt) return true;
     NodeId without_tag = id;
     without_tag.tpgt = record::kUnknownTpgt;
@@ -27,7 +28,7 @@ base::Status Store::add_all(std::span<const Node> all) {
     std::vector<Node> changed;
     for (const Node& node : all) {
         ISCSI_TRY_VOID(check_node_id(node_id(node)));
-        if (!is_in_place(node, record::print_file(node))) changed.push_back(node);
+        if (!is_in_place(node)) changed.push_back(node);
     }
     if (changed.size() == 1) return add(changed.front());
     std::span<const Node> nodes = changed;

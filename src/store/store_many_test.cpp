@@ -98,6 +98,25 @@ TEST_F(Many, AnUpdateInBetweenIsNotLost) {
     EXPECT_THAT(Store(paths_).load(ids[5]).error().code, Eq(ErrorCode::NoObjectsFound));
 }
 
+TEST_F(Many, PortalsOfATargetAreToldOnce) {
+    add_disks(2);
+    auto second = node("iqn.a", "10.0.0.1");
+    second.iface.iscsi_ifacename = "if1";
+    add(second);
+    add(node("iqn.a", "10.0.0.1", 3260, -1));
+    add(node("iqn.b", "10.0.0.9"));
+    std::filesystem::create_directory(paths_.nodes() + "/iqn.a/10.0.0.7,3260,1");
+    Store store(paths_);
+
+    EXPECT_THAT(
+        value_of(store.portals("iqn.a", {})),
+        ElementsAre(NodeId{"iqn.a", "10.0.0.0", 3260, 1}, NodeId{"iqn.a", "10.0.0.1", 3260, -1},
+                    NodeId{"iqn.a", "10.0.0.1", 3260, 1}, NodeId{"iqn.a", "10.0.0.7", 3260, 1}));
+    EXPECT_THAT(value_of(store.portals("iqn.a", record::Portal{"10.0.0.7", 3260, -1})),
+                ElementsAre(NodeId{"iqn.a", "10.0.0.7", 3260, 1}));
+    EXPECT_THAT(value_of(store.portals("iqn.none", {})), IsEmpty());
+}
+
 TEST_F(Many, AreRemovedEach) {
     const auto ids = add_disks(3);
     std::filesystem::remove(paths_.nodes() + "/iqn.a/10.0.0.1,3260,1/default");

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "store/names.hpp"
 #include "store/store.hpp"
@@ -53,6 +54,12 @@ public:
     NodeSearch(const Store& store, const NodePattern& pattern, bool locked)
         : store_(store), tree_(store.tree_), pattern_(pattern), locked_(locked) {}
 
+    // Takes portals' directories for what they are, unseen.
+    NodeSearch& only_portals() {
+        only_portals_ = true;
+        return *this;
+    }
+
     base::Result<std::vector<NodeId>> run() {
         if (pattern_.target) {
             ISCSI_TRY_VOID(check_name("target name", *pattern_.target));
@@ -79,7 +86,7 @@ public:
 private:
     // A portal's directory with records of interfaces, and one that is asked for.
     bool enters_portal(const os::DirectoryEntry& entry) const {
-        if (entry.kind == os::FileKind::Regular) return false;
+        if (only_portals_ || entry.kind == os::FileKind::Regular) return false;
         const auto portal = parse_portal_name(entry.name);
         return portal && portal->tpgt != record::kUnknownTpgt && is_wanted(*portal);
     }
@@ -95,7 +102,7 @@ private:
                 if (tree_.is_regular(directory + "/" + each.entry.name)) take_if_wanted(id);
                 continue;
             }
-            if (each.entry.kind == os::FileKind::Regular) {
+            if (only_portals_ || each.entry.kind == os::FileKind::Regular) {
                 take_if_wanted(id);
                 continue;
             }
@@ -150,6 +157,7 @@ private:
     const Tree& tree_;
     const NodePattern& pattern_;
     bool locked_;
+    bool only_portals_ = false;
     std::vector<NodeId> found_;
 };
 
@@ -159,6 +167,19 @@ base::Result<std::vector<NodeId>> Store::find_nodes(const NodePattern& pattern, 
 
 base::Result<std::vector<NodeId>> Store::find(const NodePattern& pattern) {
     return find_nodes(pattern, /*locked=*/false);
+}
+
+base::Result<std::vector<NodeId>> Store::portals(const std::string& target,
+                                                 const std::optional<record::Portal>& wanted) {
+    const NodePattern pattern{.target = target, .portal = wanted};
+    ISCSI_TRY(auto ids, NodeSearch(*this, pattern, /*locked=*/false).only_portals().run());
+    const auto portal = [](const NodeId& id) {
+        return std::tie(id.target, id.address, id.port, id.tpgt);
+    };
+    const auto repeated = std::ranges::unique(
+        ids, [&](const NodeId& a, const NodeId& b) { return portal(a) == portal(b); });
+    ids.erase(repeated.begin(), repeated.end());
+    return ids;
 }
 
 base::Result<PackedNames> Store::targets() {
