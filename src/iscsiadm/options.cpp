@@ -39,7 +39,7 @@ constexpr auto kOptions = std::to_array<OptionInfo>({
      "type",
      "type",
      {Discovery, DiscoveryDb, Host},
-     "How to discover: sendtargets (st), isns or fw"},
+     "How to discover: sendtargets (st), isns (its records alone) or fw"},
     {'n',
      "name",
      "key",
