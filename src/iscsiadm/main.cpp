@@ -91,28 +91,46 @@ int run(Command command, Output& output) {
     return status;
 }
 
+struct Outcome {
+    int status;
+    bool only_told = true;  // nothing was done but what the result says
+};
+
+// A discovery is asked for its list, too.
+bool only_tells(const Command& command) {
+    const auto& ops = command.ops;
+    const bool discovers = command.mode == Mode::Discovery || command.discover;
+    const bool shows = ops.none() || ops.is(Op::Show) || discovers;
+    return shows && !command.login && !command.logout && !command.rescan && !command.login_group &&
+           !command.logout_group && !command.kill_priority;
+}
+
 // Also a fault of the command line is told in the form that was asked for.
-int read_and_run(std::span<const char* const> args, Output& output) {
+Outcome read_and_run(std::span<const char* const> args, Output& output) {
     const bool json = has_option(args, options(), kJsonOption);
     const auto report = json ? json_report(output) : nullptr;
     auto parsed = parse(args, output);
-    if (auto* command = std::get_if<Command>(&parsed)) return run(std::move(*command), output);
+    if (auto* command = std::get_if<Command>(&parsed)) {
+        const bool only_told = only_tells(*command);
+        return {run(std::move(*command), output), only_told};
+    }
     const int status = std::get<Exit>(parsed).status;
     if (report && status != 0) report->finish(status);
-    return status;
+    return {status};
 }
 
-// A list that was cut off must not pass for a whole one.
-int end(Output& output, int status) {
+// A list that was cut off must not pass for a whole one; but a login is one, whoever hears of it.
+int end(Output& output, Outcome outcome) {
     const int lost = output.flush();
-    if (lost == 0) return status;
+    if (lost == 0 || lost == EBADF) return outcome.status;  // EBADF: nobody wants to hear
     if (lost == EPIPE) {
         // Compat: who has read enough ends the program, without a word.
         ::signal(SIGPIPE, SIG_DFL);
         ::raise(SIGPIPE);
     }
     output.error("could not write the result: {}", std::strerror(lost));
-    return status == 0 ? status_of(base::ErrorCode::Generic) : status;
+    if (outcome.status != 0 || !outcome.only_told) return outcome.status;
+    return status_of(base::ErrorCode::Generic);
 }
 
 }  // namespace

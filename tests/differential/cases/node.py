@@ -281,6 +281,10 @@ CASES = with_differences([
       )],
     Case("result that is lost", ["sh:iscsiadm -m node >/dev/full", "sh:iscsiadm -h >/dev/full",
                                  "sh:iscsiadm -m node -o show >/dev/full"], state=_ONE),
+    Case("work whose result is lost",
+         [f"sh:iscsiadm -m node -T {_A} -p 10.0.0.7,1 -o new >/dev/full", "iscsiadm -m node"], state=_ONE),
+    Case("nobody hears the result", ["sh:iscsiadm -m node >&-", "sh:iscsiadm -m node -o show >&-"],
+         state=_ONE),
     # Its own part of the pipe closed, the reader lets the list be written.
     Case("result that nobody reads", [
         "sh:mkfifo /run/gate; { read go </run/gate; iscsiadm -m node; echo $? >&2; } | "
@@ -293,6 +297,7 @@ CASES = with_differences([
 ], {
     "lost-result": [
         'result that is lost',
+        'work whose result is lost',
     ],
     "nothing-to-add": [
         'empty -o new',
