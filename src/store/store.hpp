@@ -203,7 +203,9 @@ private:
     base::Status put_node(const record::Node& node, const ReadyText* ready);
     base::Status put_linked_node(const record::Node& node, const ReadyText* ready);
     std::optional<std::string> link_home(const record::Node& node) const;
-    // Whether adding the record would change nothing.
+    // Whether writing the record, of this text, would change nothing: none without a tag is beside
+    // it. And whether adding it would: it is linked, too.
+    bool is_written(const record::Node& node, std::string_view text) const;
     bool is_in_place(const record::Node& node) const;
     struct Update {
         const NodeId& id;

@@ -10,15 +10,19 @@ namespace iscsi::store {
 
 using record::Node;
 
-// Content, link, and no older one beside it.
-bool Store::is_in_place(const Node& node) const {
+bool Store::is_written(const Node& node, std::string_view text) const {
     const NodeId id = node_id(node);
-    if (!check_node_id(id)) return false;
-    if (!tree_.holds(record_path(paths(), id), record::print_file(node))) return false;
+    if (!tree_.holds(record_path(paths(), id), text)) return false;
     if (id.tpgt == record::kUnknownTpgt) return true;
     NodeId without_tag = id;
     without_tag.tpgt = record::kUnknownTpgt;
-    if (tree_.is_regular(record_path(paths(), without_tag))) return false;
+    return !tree_.is_regular(record_path(paths(), without_tag));
+}
+
+bool Store::is_in_place(const Node& node) const {
+    const NodeId id = node_id(node);
+    if (!check_node_id(id) || !is_written(node, record::print_file(node))) return false;
+    if (id.tpgt == record::kUnknownTpgt) return true;
     return std::ranges::any_of(link_directories(node), [&](const auto& directory) {
         return tree_.link_target(directory + "/" + link_name(id)) == portal_path(paths(), id);
     });
@@ -53,6 +57,10 @@ base::Status Store::update_all(std::span<const NodeId> ids,
                                std::span<const record::Assignment> assignments,
                                const ToldOfUpdate& told) {
     constexpr std::size_t kBatch = 64;
+    if (ids.size() == 1) {
+        told(update(ids.front(), assignments));
+        return {};
+    }
     while (!ids.empty()) {
         const auto batch = ids.first(std::min(ids.size(), kBatch));
         ids = ids.subspan(batch.size());
@@ -70,7 +78,7 @@ void Store::update_batch(std::span<const NodeId> ids,
         auto& plan = plans.emplace_back(plan_update(id, assignments, /*locked=*/false));
         if (!plan) continue;
         auto text = record::print_file(plan->node);
-        plan->is_done = tree_.holds(record_path(paths(), id), text);
+        plan->is_done = is_written(plan->node, text);
         if (!plan->is_done) texts.push_back(std::move(text));
     }
     // Without it each is written by itself, and says what is wrong with it.

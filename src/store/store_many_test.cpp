@@ -44,6 +44,17 @@ TEST_F(Many, AreUpdatedEach) {
     }
 }
 
+TEST_F(Many, WhatIsSupersededGoesEvenIfNothingChanges) {
+    add_disks(3);
+    expect_ok(Store(paths_).update_all(all(), kAutomatic, [](const auto&) {}));
+    const auto tagged = all();
+    add(node("iqn.a", "10.0.0.1", 3260, -1));  // beside the one with a tag
+
+    expect_ok(Store(paths_).update_all(tagged, kAutomatic, [](const auto&) {}));
+
+    EXPECT_EQ(all(), tagged);
+}
+
 TEST_F(Many, WhatFailsIsToldInItsTurn) {
     auto ids = add_disks(3);
     std::filesystem::remove(paths_.nodes() + "/iqn.a/10.0.0.1,3260,1/default");
