@@ -45,6 +45,11 @@ std::string record_path(const Paths& paths, const NodeId& id) {
     return fmt::format("{}/{}", portal_path(paths, id), id.iface);
 }
 
+std::string untagged_path(const Paths& paths, NodeId id) {
+    id.tpgt = record::kUnknownTpgt;
+    return record_path(paths, id);
+}
+
 std::string send_targets_directory(const Paths& paths, const DiscoveryId& id) {
     return fmt::format("{}/{}", paths.send_targets(), discovery_name(id));
 }

@@ -20,6 +20,8 @@ std::string target_directory(const Paths& paths, std::string_view target);
 std::string portal_path(const Paths& paths, const NodeId& id);
 // Where the record is: <portal>/<iface>, or the portal's path itself when there is no tag.
 std::string record_path(const Paths& paths, const NodeId& id);
+// Where the record of the same portal would be that has no tag.
+std::string untagged_path(const Paths& paths, NodeId id);
 
 std::string send_targets_directory(const Paths& paths, const DiscoveryId& id);
 std::string send_targets_file(const Paths& paths, const DiscoveryId& id);

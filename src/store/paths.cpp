@@ -11,6 +11,8 @@ Paths default_paths() {
     return {.homedir = ISCSI_HOMEDIR, .dbroot = ISCSI_DBROOT, .lockdir = ISCSI_LOCKDIR};
 }
 
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
 NodeId node_id(const record::Node& node) {
     return {.target = node.name,
             .address = node.conn[0].address,

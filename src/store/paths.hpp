@@ -2,8 +2,8 @@
 // Where everything on disk is, and the names of records in the tree:
 //
 //   <dbroot>/nodes/<target>/<address>,<port>,<tpgt>/<iface>     node record
-//   <dbroot>/nodes/<target>/<address>,<port>                    node record without a tag (plain
-//   file) <dbroot>/send_targets/<address>,<port>/st_config            SendTargets record
+//   <dbroot>/nodes/<target>/<address>,<port>                    one without a tag: a plain file
+//   <dbroot>/send_targets/<address>,<port>/st_config            SendTargets record
 //   <dbroot>/send_targets/<address>,<port>/<link>               one per portal and iface found
 //   <dbroot>/isns/<address>,<port>/isns_config, <link>          the same for iSNS
 //   <dbroot>/isns/<link>, static/<link>, fw/<link>              found otherwise
@@ -37,6 +37,9 @@ struct Paths {
     std::string config_file() const { return homedir + "/iscsid.conf"; }
     std::string initiatorname_file() const { return homedir + "/initiatorname.iscsi"; }
 };
+
+// The directory of an entry of the tree; absolute, like all paths here.
+std::string parent_of(const std::string& path);
 
 // The places this build was configured for.
 Paths default_paths();

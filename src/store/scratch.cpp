@@ -9,8 +9,6 @@ namespace iscsi::store {
 
 namespace {
 
-std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
 std::string scratch_directory(const std::string& kind) {
     return kind + "/" + std::string(kScratchDirectory);
 }

@@ -18,8 +18,6 @@ std::unexpected<base::Error> fail_no_record(const DiscoveryId& id) {
                       id.port);
 }
 
-std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
 base::Status check_id(const DiscoveryId& id) {
     return check_name("discovery address", discovery_name(id));
 }

@@ -13,10 +13,7 @@ using record::Node;
 bool Store::is_written(const Node& node, std::string_view text) const {
     const NodeId id = node_id(node);
     if (!tree_.holds(record_path(paths(), id), text)) return false;
-    if (id.tpgt == record::kUnknownTpgt) return true;
-    NodeId without_tag = id;
-    without_tag.tpgt = record::kUnknownTpgt;
-    return !tree_.is_regular(record_path(paths(), without_tag));
+    return id.tpgt == record::kUnknownTpgt || !tree_.is_regular(untagged_path(paths(), id));
 }
 
 bool Store::is_in_place(const Node& node) const {

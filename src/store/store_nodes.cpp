@@ -211,9 +211,7 @@ base::Result<Node> Store::read_node(const NodeId& id, bool locked) const {
 std::optional<std::string> Store::old_path(const NodeId& id) const {
     if (id.tpgt == record::kUnknownTpgt) return std::nullopt;
     if (tree_.is_regular(portal_path(paths(), id))) return portal_path(paths(), id);
-    NodeId without_tag = id;
-    without_tag.tpgt = record::kUnknownTpgt;
-    std::string path = record_path(paths(), without_tag);
+    std::string path = untagged_path(paths(), id);
     if (!tree_.is_regular(path)) return std::nullopt;
     Node node;
     const auto present = tree_.read(path, node, /*locked=*/true);
@@ -264,9 +262,7 @@ base::Status Store::write_node(const Node& node, const ReadyText* ready) {
     if (!tagged) return {};
     // Compat: the tag of a portal became known; the record without one is superseded. The directory
     // has another name, so the old record goes only when the new one is on disk.
-    NodeId without_tag = id;
-    without_tag.tpgt = record::kUnknownTpgt;
-    const std::string superseded = record_path(paths(), without_tag);
+    const std::string superseded = untagged_path(paths(), id);
     if (tree_.is_regular(superseded)) ISCSI_TRY_VOID(tree_.remove_file(superseded));
     return {};
 }

@@ -17,8 +17,6 @@ using base::ErrorCode;
 
 constexpr std::string_view kEndLine = "# END RECORD";
 
-std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
 // Fewer are synced one by one: the rest of the file system may have much to sync.
 constexpr std::size_t kManyToSync = 8;
 
